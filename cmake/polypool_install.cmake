@@ -1,0 +1,63 @@
+# What `cmake --install` puts where, and the package that find_package(polypool COMPONENTS …) finds.
+if(NOT POLYPOOL_INSTALL)
+  return()
+endif()
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(polypool_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/polypool)
+
+# The lines that say what a component needs, from what its target links: other components, packages.
+function(polypool_needs_of library component out)
+  set(package_Threads::Threads "Threads")
+  set(package_Boost::headers "Boost 1.81 COMPONENTS json url")
+  set(package_Boost::json "Boost 1.81 COMPONENTS json url")
+  set(package_Boost::url "Boost 1.81 COMPONENTS json url")
+  set(package_yaml-cpp "yaml-cpp")
+  set(package_spdlog::spdlog "spdlog")
+  set(package_prometheus-cpp::core "prometheus-cpp COMPONENTS core")
+  set(package_PostgreSQL::PostgreSQL "PostgreSQL")
+  set(package_SQLite::SQLite3 "SQLite3")
+  set(package_OpenSSL::SSL "OpenSSL")
+  set(package_OpenSSL::Crypto "OpenSSL")
+  get_target_property(linked ${library} LINK_LIBRARIES)
+  set(components)
+  set(packages)
+  foreach(target IN LISTS linked)
+    if(target MATCHES "^polypool_(.+)$")
+      list(APPEND components ${CMAKE_MATCH_1})
+    elseif(DEFINED package_${target})
+      list(APPEND packages "\"${package_${target}}\"")
+    elseif(NOT target MATCHES "^[$]<BUILD_INTERFACE:")
+      message(FATAL_ERROR "${library} links ${target}; say in polypool_install.cmake which package that comes from")
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES packages)
+  list(JOIN components " " components)
+  list(JOIN packages " " packages)
+  set(${out} "set(_polypool_components_of_${component} ${components})\nset(_polypool_packages_of_${component} ${packages})\n" PARENT_SCOPE)
+endfunction()
+
+# Each library is an export set of its own, so that a program finds only what its components need.
+get_property(polypool_libraries GLOBAL PROPERTY POLYPOOL_LIBRARIES)
+set(polypool_components)
+set(polypool_needs)  # lines of the package file: what each component needs
+foreach(library IN LISTS polypool_libraries)
+  get_target_property(component ${library} EXPORT_NAME)
+  polypool_needs_of(${library} ${component} needs)
+  string(APPEND polypool_needs "${needs}")
+  list(APPEND polypool_components ${component})
+  install(TARGETS ${library} EXPORT polypool_${component} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT polypool_${component} NAMESPACE polypool:: FILE polypool-${component}-targets.cmake
+          DESTINATION ${polypool_package_dir})
+endforeach()
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/polypool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.hpp)
+if(TARGET polypool_command)
+  install(TARGETS polypool_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/polypool-config.cmake.in ${PROJECT_BINARY_DIR}/polypool-config.cmake
+                              INSTALL_DESTINATION ${polypool_package_dir} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/polypool-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/polypool-config.cmake ${PROJECT_BINARY_DIR}/polypool-config-version.cmake
+        DESTINATION ${polypool_package_dir})

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// @ingroup manager
+/// Connections by name: the root object of Polypool.
+#pragma once
+
+#include <polypool/background.hpp>
+#include <polypool/config.hpp>
+#include <polypool/drivers.hpp>
+#include <polypool/histogram.hpp>
+#include <polypool/pool.hpp>
+#include <polypool/sql.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace polypool {
+
+/// What is known of a connection's health.
+enum class health_status : std::uint8_t { unknown, healthy, unhealthy };
+std::string_view to_string(health_status status) noexcept;
+
+/// Where a connection stands in its life.
+enum class connection_phase : std::uint8_t { registered, connecting, connected, closing, closed, removed };
+std::string_view to_string(connection_phase phase) noexcept;
+
+/// The outcome of one health check.
+struct connection_health {
+  std::string name;
+  config::database_type type = config::database_type::postgres;
+  health_status status = health_status::unknown;
+  std::string detail;  ///< "Connection 'x' is healthy", or what is wrong
+  duration latency{};  ///< of the probe
+  std::chrono::system_clock::time_point checked_at{};
+  bool critical = false;
+  bool active = false;
+};
+
+/// The health of all connections.
+struct health_report {
+  bool healthy = true;  ///< no critical connection is unhealthy
+  std::vector<connection_health> databases;
+  std::size_t count(health_status status) const noexcept;
+};
+
+/// The numbers of one connection.
+struct connection_statistics {
+  std::string name;
+  config::database_type type = config::database_type::postgres;
+  connection_phase phase = connection_phase::registered;
+  health_status health = health_status::unknown;
+  bool active = false;
+  bool metrics_enabled = true;
+  pool_statistics pool;
+  std::uint64_t queries = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t reconnects_succeeded = 0;
+  std::uint64_t reconnects_failed = 0;
+  std::uint64_t health_checks = 0;
+  duration health_check_time{};  ///< all checks together
+  duration last_health_check{};
+  histogram_snapshot health_check_durations;
+};
+
+/// The numbers of all connections.
+struct manager_statistics {
+  std::size_t total = 0;
+  std::size_t healthy = 0;
+  std::size_t unhealthy = 0;
+  std::vector<connection_statistics> connections;
+};
+
+/// What connecting several connections came to.
+struct connect_report {
+  struct failure {
+    std::string name;
+    error cause;
+  };
+  std::vector<std::string> connected;
+  std::vector<failure> failed;
+};
+
+/// One line of a listing; without secrets.
+struct connection_summary {
+  std::string name;
+  config::database_type type = config::database_type::postgres;
+  connection_phase phase = connection_phase::registered;
+  health_status health = health_status::unknown;
+  bool active = false;
+  bool critical = false;
+  std::string target;  ///< host:port/database or file; never a password
+  std::map<std::string, std::string> tags;
+};
+
+/// A handle to one named connection. Cheap to copy, thread-safe; it stays valid after its connection is removed, and
+/// says connection_closed then.
+class connection {
+ public:
+  const std::string& name() const noexcept;
+  config::database_type type() const noexcept;
+  database_kind kind() const noexcept;
+  connection_phase phase() const noexcept;
+  health_status health() const noexcept;  ///< as last checked
+  bool critical() const noexcept;
+  bool active() const;
+  const std::map<std::string, std::string>& tags() const noexcept;
+
+  /// Opens the first session, with `retry_attempts` and backoff; also reopens what was closed.
+  /// Throws already_connected, connect_failed, authentication_failed, unsupported_database, shutting_down.
+  void connect();
+  task<void> async_connect();
+  /// Retires all sessions and opens new ones. Leases at work finish on their old sessions.
+  void reconnect();
+  task<void> async_reconnect();
+  /// Drains until `drain` is over, then interrupts. Idempotent. connect() opens it again.
+  void close(duration drain = std::chrono::seconds(30));
+  task<void> async_close(duration drain = std::chrono::seconds(30));
+  /// Probes the server on a session that is nobody's at the time. Never throws for an unhealthy one: it says so.
+  connection_health health_check();
+  task<connection_health> async_health_check();
+  /// Asks the server for its version and role.
+  server_info describe();
+  task<server_info> async_describe();
+  connection_statistics statistics() const;
+  /// Changes the pool's limits at run time.
+  void resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle);
+
+  /// A handle for SQL. Throws not_sql_database.
+  sql_database sql() const;
+  /// Borrows a session of any kind, connecting first where that is due.
+  polypool::lease lease(std::source_location where = std::source_location::current());
+  task<polypool::lease> async_lease(std::source_location where = std::source_location::current());
+
+ private:
+  friend class manager;
+  connection(std::shared_ptr<detail::manager_core> core, std::shared_ptr<detail::connection_state> state) noexcept;
+  std::shared_ptr<detail::manager_core> core_;
+  std::shared_ptr<detail::connection_state> state_;
+};
+
+/// What a manager is made with, besides its configuration.
+struct manager_options {
+  driver_list drivers;
+  std::shared_ptr<background> work;  ///< null: threads of its own, started on first use
+  log::logger log;
+};
+
+/// Holds connections by name. Thread-safe. Its destructor closes everything, waiting as long as `drain_timeout`.
+class manager {
+ public:
+  /// With all drivers of this build. Throws configuration_error; opens nothing yet.
+  explicit manager(config::settings configuration, log::logger log = {});
+  manager(config::settings configuration, manager_options options);
+  manager(const manager&) = delete;
+  manager& operator=(const manager&) = delete;
+  ~manager();
+
+  /// Connects every connection that is not lazy, all at once, each with its retries. Those already connected stay.
+  /// Throws when a critical one fails, or every one; then it closes what it had opened. The rest is in the report.
+  connect_report connect();
+  task<connect_report> async_connect();
+  /// Drains, then closes by force, within drain_timeout and force_timeout of the configuration. Idempotent; new calls
+  /// get shutting_down at once.
+  void close();
+  void close(duration drain, duration force);
+  task<void> async_close(duration drain, duration force);
+  bool closing() const noexcept;
+
+  /// Throws connection_not_found. `default` stands for the active database unless a connection has that name.
+  connection get(std::string_view name) const;
+  /// The active database. Throws no_default_connection.
+  connection get_default() const;
+  std::vector<connection> get_all() const;
+  /// Those that have this tag with this value.
+  std::vector<connection> with_tag(std::string_view key, std::string_view value) const;
+  bool contains(std::string_view name) const;
+
+  /// The name of the connection that unnamed calls go to; empty when there is none.
+  std::string active() const;
+  /// Sends unnamed calls to this connection from now on. Throws connection_not_found, not_sql_database for a Redis
+  /// name.
+  void switch_active(std::string_view name);
+  /// Another word for switch_active.
+  void set_default(std::string_view name) { switch_active(name); }
+
+  /// Adds a connection at run time; it connects on first use or by connect(). The only database becomes active.
+  /// Throws already_registered, configuration_error, shutting_down.
+  connection register_connection(config::connection configuration);
+  /// The same from a URL.
+  connection register_url(std::string_view name, std::string_view url);
+  /// Removes a connection: it takes no new work at once, drains in the calling thread until `drain` is over, then
+  /// interrupts. Removing the active one makes the first remaining active. Throws connection_not_found.
+  void remove(std::string_view name, duration drain = std::chrono::seconds(30));
+  task<void> async_remove(std::string name, duration drain = std::chrono::seconds(30));
+
+  /// A handle to a SQL database by name. Throws connection_not_found, not_sql_database.
+  sql_database sql(std::string_view name) const;
+  /// A handle that goes to whatever database is active.
+  sql_database sql() const;
+
+  /// Checks all connections at once; several seconds at most. One that is lazy and was never used stays `unknown`.
+  health_report health_check();
+  task<health_report> async_health_check();
+  /// What the last checks said, without asking any server.
+  health_report health() const;
+  manager_statistics statistics() const;
+  std::vector<connection_summary> list() const;
+
+  const std::shared_ptr<background>& work() const noexcept;
+
+ private:
+  std::shared_ptr<detail::manager_core> core_;
+};
+
+/// Calls `shut_down` once, on a thread of its own, when the process gets SIGINT or SIGTERM; a second signal ends the
+/// process at once. Make it before other threads start, so that they inherit the blocked signals.
+class termination_signals {
+ public:
+  explicit termination_signals(std::function<void(int signal)> shut_down);
+  termination_signals(const termination_signals&) = delete;
+  ~termination_signals();
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace polypool

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// @ingroup manager
+/// Talking SQL: handles, transactions, streams. Each call exists blocking and, with `async_` before it, as a task.
+#pragma once
+
+#include <polypool/driver.hpp>
+#include <polypool/pool.hpp>
+#include <polypool/result.hpp>
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace polypool {
+
+class transaction;
+class row_stream;
+namespace detail {
+class manager_core;
+class connection_state;
+struct transaction_state;
+struct stream_state;
+
+/// A parameter for a call that blocks: text is bound where it lies.
+template <class T>
+value borrowed(const T& argument) {
+  if constexpr (std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>) {
+    return value(text_view{std::string_view(argument)});
+  } else {
+    return value(argument);
+  }
+}
+template <class T>
+value owned(T&& argument) {
+  return value(std::forward<T>(argument));
+}
+template <class... Args>
+std::vector<value> owned_list(Args&&... args) {
+  std::vector<value> list;
+  list.reserve(sizeof...(Args));
+  (list.push_back(owned(std::forward<Args>(args))), ...);
+  return list;
+}
+[[noreturn]] void throw_row_count(std::size_t wanted, std::size_t got);
+}  // namespace detail
+
+/// How a call is made; see sql_database::with.
+class call {
+ public:
+  /// The name it has in errors, logs and metrics, instead of "query".
+  call& named(std::string name) & {
+    name_ = std::move(name);
+    return *this;
+  }
+  call&& named(std::string name) && { return std::move(named(std::move(name))); }
+  /// How long one statement may take, with its wait for a session; instead of the connection's query_timeout. 0: no
+  /// limit.
+  call& timeout(duration limit) & {
+    timeout_ = limit;
+    return *this;
+  }
+  call&& timeout(duration limit) && { return std::move(timeout(limit)); }
+
+  const std::string& name() const noexcept { return name_; }
+  std::optional<duration> timeout() const noexcept { return timeout_; }
+
+ private:
+  std::string name_;
+  std::optional<duration> timeout_;
+};
+
+/// The calls that handles and transactions share. Placeholders are `$1, $2 …` for every database.
+///
+/// Parameters may be anything a polypool::value is made from. Errors: what the database said (`syntax_error`,
+/// `unique_violation` …), `parameter_count`, `pool_timeout`, `deadline_exceeded`, `connection_lost`,
+/// `connection_closed`.
+class sql_operations {
+ public:
+  virtual ~sql_operations() = default;
+
+  /// Runs a statement and gives all its rows.
+  template <class... Args>
+  result query(std::string_view text, const Args&... args) {
+    const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
+    return run_now(statement(text, parameters));
+  }
+  /// Runs a statement and gives how many rows it changed.
+  template <class... Args>
+  std::uint64_t execute(std::string_view text, const Args&... args) {
+    return query(text, args...).affected_rows();
+  }
+  /// The first row as a result of one row; throws row_count when there is none.
+  template <class... Args>
+  result query_one(std::string_view text, const Args&... args) {
+    auto rows = query(text, args...);
+    if (rows.empty()) detail::throw_row_count(1, 0);
+    return rows;
+  }
+  /// The first column of the first row; throws row_count when there is no row.
+  template <class T, class... Args>
+  T query_value(std::string_view text, const Args&... args) {
+    return query_one(text, args...).front().template get<T>(0);
+  }
+  /// The first column of all rows.
+  template <class T, class... Args>
+  std::vector<T> query_column(std::string_view text, const Args&... args) {
+    return first_column<T>(query(text, args...));
+  }
+  /// Runs a statement with parameters that come as a list.
+  result query_with(std::string_view text, std::span<const value> parameters) {
+    return run_now(statement(text, parameters));
+  }
+  /// Runs several statements separated by semicolons, without parameters; stops at the first error.
+  void execute_script(std::string_view text);
+
+  template <class... Args>
+  task<result> async_query(std::string text, Args... args) {
+    return run_owned(std::move(text), detail::owned_list(std::move(args)...));
+  }
+  template <class... Args>
+  task<std::uint64_t> async_execute(std::string text, Args... args) {
+    return affected(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
+  }
+  template <class T, class... Args>
+  task<T> async_query_value(std::string text, Args... args) {
+    return first_value<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
+  }
+  task<result> async_query_with(std::string text, std::vector<value> parameters) {
+    return run_owned(std::move(text), std::move(parameters));
+  }
+  task<void> async_execute_script(std::string text) { return script_owned(std::move(text)); }
+
+ protected:
+  sql_operations() = default;
+  sql_operations(const sql_operations&) = default;
+  sql_operations(sql_operations&&) = default;
+  sql_operations& operator=(const sql_operations&) = default;
+  sql_operations& operator=(sql_operations&&) = default;
+
+  virtual result run_now(statement what) = 0;
+  virtual task<result> run_owned(std::string text, std::vector<value> parameters) = 0;
+  virtual task<void> script_owned(std::string text) = 0;
+  virtual clock& time() const noexcept = 0;
+
+ private:
+  static task<std::uint64_t> affected(task<result> work);
+  template <class T>
+  static std::vector<T> first_column(const result& rows) {
+    std::vector<T> out;
+    out.reserve(rows.size());
+    for (const row each : rows) out.push_back(each.template get<T>(0));
+    return out;
+  }
+  template <class T>
+  static task<T> first_value(task<result> work) {
+    const result rows = co_await std::move(work);
+    if (rows.empty()) detail::throw_row_count(1, 0);
+    co_return rows.front().template get<T>(0);
+  }
+};
+
+/// The rows of a statement, fetched as they are asked for, in constant memory. Holds a session until it is read to the
+/// end or destroyed. Movable; one thread or task at a time.
+class row_stream {
+ public:
+  row_stream(row_stream&&) noexcept;
+  row_stream& operator=(row_stream&&) noexcept;
+  ~row_stream();
+
+  const column_list& columns() const noexcept;
+  /// The next row, valid until the next call; nothing at the end.
+  std::optional<row> next();
+  task<std::optional<row>> async_next();
+  /// Ends the statement early and gives the session back.
+  void close();
+  task<void> async_close();
+  /// Rows inserted, updated or deleted; known once next() gave nothing.
+  std::uint64_t affected_rows() const noexcept;
+
+  /// For `for (auto row : db.stream(...))`.
+  class iterator {
+   public:
+    explicit iterator(row_stream* stream) : stream_(stream) { ++*this; }
+    row operator*() const { return *current_; }
+    iterator& operator++() {
+      current_ = stream_->next();
+      return *this;
+    }
+    bool operator==(std::default_sentinel_t) const noexcept { return !current_; }
+
+   private:
+    row_stream* stream_;
+    std::optional<row> current_;
+  };
+  iterator begin() { return iterator(this); }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  friend class sql_database;
+  friend class transaction;
+  explicit row_stream(std::unique_ptr<detail::stream_state> state) noexcept;
+  static task<row_stream> made_by(task<std::unique_ptr<detail::stream_state>> work);
+  std::unique_ptr<detail::stream_state> state_;
+};
+
+/// A point inside a transaction to go back to. Its destructor goes back, unless it was committed.
+class savepoint {
+ public:
+  savepoint(savepoint&& other) noexcept;
+  savepoint& operator=(savepoint&&) = delete;
+  ~savepoint();
+  /// Keeps what was done since.
+  void commit();
+  task<void> async_commit();
+  /// Undoes what was done since, now.
+  void rollback();
+  task<void> async_rollback();
+
+ private:
+  friend class transaction;
+  savepoint(std::shared_ptr<detail::transaction_state> state, std::string name) noexcept;
+  std::shared_ptr<detail::transaction_state> state_;
+  std::string name_;
+};
+
+/// A transaction on one session. Its destructor rolls back, never commits. Movable; one thread or task at a time.
+/// It has to outlive the tasks it gives.
+class transaction final : public sql_operations {
+ public:
+  transaction(transaction&&) noexcept;
+  transaction& operator=(transaction&&) noexcept;
+  ~transaction() override;
+
+  /// Throws in_doubt when the connection broke so that nobody knows.
+  void commit();
+  task<void> async_commit();
+  void rollback();
+  task<void> async_rollback();
+  /// Begins a nested part that can be undone alone.
+  class savepoint savepoint();
+  task<class savepoint> async_savepoint();
+  /// How many savepoints are open.
+  std::size_t depth() const noexcept;
+  row_stream stream_with(std::string_view text, std::span<const value> parameters);
+  /// The session underneath.
+  sql_session& session();
+
+ private:
+  friend class sql_database;
+  explicit transaction(std::shared_ptr<detail::transaction_state> state) noexcept;
+  static task<transaction> made_by(task<std::shared_ptr<detail::transaction_state>> work);
+  result run_now(statement what) override;
+  task<result> run_owned(std::string text, std::vector<value> parameters) override;
+  task<void> script_owned(std::string text) override;
+  clock& time() const noexcept override;
+  std::shared_ptr<detail::transaction_state> state_;
+};
+
+/// A handle to a SQL database: cheap to copy, safe to share between threads. An unnamed one goes to whatever connection
+/// is active at each call; a named one to that connection, also after it was removed and registered again.
+class sql_database final : public sql_operations {
+ public:
+  /// The connection's name now. Throws no_default_connection.
+  std::string name() const;
+  /// The same database, with calls made this way.
+  sql_database with(call how) const;
+
+  /// Runs a statement and gives its rows as they are asked for.
+  template <class... Args>
+  row_stream stream(std::string_view text, const Args&... args) {
+    const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
+    return stream_with(text, parameters);
+  }
+  row_stream stream_with(std::string_view text, std::span<const value> parameters);
+  template <class... Args>
+  task<row_stream> async_stream(std::string text, Args... args) {
+    return stream_owned(std::move(text), detail::owned_list(std::move(args)...));
+  }
+
+  /// Begins a transaction; each of its statements has the query timeout.
+  transaction begin(const transaction_options& options = {},
+                    std::source_location where = std::source_location::current());
+  task<transaction> async_begin(transaction_options options = {},
+                                std::source_location where = std::source_location::current());
+  /// Runs `work(tx)` in a transaction and commits when it returns; rolls back when it throws.
+  template <std::invocable<transaction&> Work>
+  auto transact(Work&& work, const transaction_options& options = {}) {
+    auto tx = begin(options);
+    if constexpr (std::is_void_v<std::invoke_result_t<Work, transaction&>>) {
+      std::forward<Work>(work)(tx);
+      tx.commit();
+    } else {
+      auto out = std::forward<Work>(work)(tx);
+      tx.commit();
+      return out;
+    }
+  }
+
+  /// Borrows a session from the same pool, for the native driver.
+  polypool::lease lease(std::source_location where = std::source_location::current());
+  task<polypool::lease> async_lease(std::source_location where = std::source_location::current());
+
+ private:
+  friend class manager;
+  friend class connection;
+  sql_database(std::shared_ptr<detail::manager_core> core, std::shared_ptr<detail::connection_state> state) noexcept;
+  result run_now(statement what) override;
+  task<result> run_owned(std::string text, std::vector<value> parameters) override;
+  task<void> script_owned(std::string text) override;
+  task<row_stream> stream_owned(std::string text, std::vector<value> parameters);
+  clock& time() const noexcept override;
+
+  std::shared_ptr<detail::manager_core> core_;
+  std::shared_ptr<detail::connection_state> state_;  // null: the active one
+  std::shared_ptr<const call> call_;                 // null: as configured
+};
+
+}  // namespace polypool

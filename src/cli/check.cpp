@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.hpp"
+#include "cli/configuration.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/table.hpp"
+#include "cli/targets.hpp"
+
+#include <iostream>
+#include <unistd.h>
+
+namespace polypool::cli {
+
+int check(const arguments& given) {
+  const auto out = terminal::of(STDOUT_FILENO);
+  try {
+    const auto found = find_configuration(given.text.empty() ? given.config : given.text);
+    const auto problems = config::validate(found.settings);
+    if (!problems.empty()) throw config::configuration_error(problems);
+    const auto& all = found.settings.connections;
+    std::cout << found.origin << ": " << out.paint("good", style::green) << ", " << all.size()
+              << (all.size() == 1 ? " connection\n" : " connections\n");
+    table rows({{"NAME"}, {"TYPE"}, {"TARGET"}});
+    for (const auto& each : all) {
+      rows.add({{each.name}, {std::string(config::to_string(each.type))}, {target_of(each)}});
+    }
+    rows.print(std::cout, out);
+    return success;
+  } catch (const config::configuration_error& wrong) {
+    for (const auto& each : wrong.problems()) std::cout << each.to_string() << '\n';
+    const auto count = wrong.problems().size();
+    throw command_error(usage,
+                        std::to_string(count) + (count == 1 ? " problem" : " problems") + " in the configuration");
+  }
+}
+
+}  // namespace polypool::cli

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cli/row_writers.hpp"
+
+#include <polypool/error.hpp>
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polypool::cli {
+
+// What the words of the command line say; each command reads what concerns it.
+struct arguments {
+  std::string program = "polypool";  // as it was called
+  std::string command;
+  std::string config;              // --config
+  std::string url;                 // --url; empty: in this process
+  std::string name;                // of a connection
+  std::string text;                // SQL, or a file
+  std::vector<std::string> words;  // parameters of a query
+  row_format format = row_format::table;
+  std::optional<std::chrono::nanoseconds> timeout;
+  std::optional<std::string> null_word;
+  bool all_text = false;
+  bool only_critical = false;
+  std::string listen;
+  std::string log_level;
+  std::string log_format;
+};
+
+// Each returns the exit code, and throws what went wrong.
+int check(const arguments& given);
+int list(const arguments& given);
+int health(const arguments& given);
+int stats(const arguments& given);
+int query(const arguments& given);
+int script(const arguments& given);
+int serve(const arguments& given);
+
+// Prints what went wrong to standard error, as `error: …` and a hint. @return the exit code it stands for
+int report(const std::exception& problem);
+
+}  // namespace polypool::cli

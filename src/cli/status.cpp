@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/status_source.hpp"
+#include "cli/table.hpp"
+
+#include <polypool/duration.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <unistd.h>
+
+namespace polypool::cli {
+namespace {
+
+namespace json = boost::json;
+
+// Fields of a daemon's answer; what is missing or of another type reads as nothing, because daemons may be older.
+std::string text_of(const json::object& from, std::string_view name) {
+  const auto* value = from.if_contains(name);
+  return value != nullptr && value->is_string() ? printable(std::string_view(value->as_string())) : std::string();
+}
+bool flag_of(const json::object& from, std::string_view name) {
+  const auto* value = from.if_contains(name);
+  return value != nullptr && value->is_bool() && value->as_bool();
+}
+std::string count_of(const json::object& from, std::string_view name) {
+  const auto* value = from.if_contains(name);
+  return value != nullptr && value->is_number() ? json::serialize(*value) : "0";
+}
+std::string time_of(const json::object& from, std::string_view name) {
+  const auto* value = from.if_contains(name);
+  if (value == nullptr || !value->is_number()) return "-";
+  const std::chrono::duration<double, std::milli> time(value->to_number<double>());
+  return format_duration_short(std::chrono::round<std::chrono::nanoseconds>(time));
+}
+const json::object& object_of(const json::object& from, std::string_view name) {
+  static const json::object none;
+  const auto* value = from.if_contains(name);
+  return value != nullptr && value->is_object() ? value->as_object() : none;
+}
+
+cell health_cell(const std::string& health) {
+  return {.text = health, .how = health == "healthy" ? style::green : health == "unhealthy" ? style::red : style::dim};
+}
+
+std::string joined_tags(const json::object& tags) {
+  std::string out;
+  for (const auto& each : tags) {
+    const std::string_view key(each.key());
+    out += (out.empty() ? "" : " ") + printable(key) + "=" + text_of(tags, key);
+  }
+  return out;
+}
+
+void print_json(const json::value& what) { std::cout << json::serialize(what) << '\n'; }
+
+}  // namespace
+
+int list(const arguments& given) {
+  const auto connections = list_source(given);
+  if (given.format == row_format::json) {
+    print_json(connections);
+    return success;
+  }
+  const bool running = !given.url.empty();  // only a daemon's connections have a life to tell of
+  std::vector<table::heading> headings{{"NAME"}, {"TYPE"}, {"TARGET"}};
+  if (running) headings.insert(headings.end(), {{"PHASE"}, {"HEALTH"}});
+  headings.insert(headings.end(), {{"ROLE"}, {"TAGS"}});
+  table rows(std::move(headings));
+  for (const auto& each : connections) {
+    if (!each.is_object()) continue;
+    const auto& one = each.as_object();
+    std::vector<cell> line{{text_of(one, "name")}, {text_of(one, "type")}, {text_of(one, "target")}};
+    if (running) {
+      line.push_back({text_of(one, "phase")});
+      line.push_back(health_cell(text_of(one, "health")));
+    }
+    std::string role = flag_of(one, "isActive") ? "active" : "";
+    if (flag_of(one, "critical")) role += role.empty() ? "critical" : ", critical";
+    line.push_back({role});
+    line.push_back({joined_tags(object_of(one, "tags"))});
+    rows.add(std::move(line));
+  }
+  rows.print(std::cout, terminal::of(STDOUT_FILENO));
+  return success;
+}
+
+int health(const arguments& given) {
+  const auto report = health_source(given);
+  const auto& databases = object_of(report, "databases");
+  bool all_healthy = !databases.empty();
+  table rows({{"NAME"}, {"TYPE"}, {"HEALTH"}, {"LATENCY", true}, {"DETAIL"}});
+  for (const auto& each : databases) {
+    if (!each.value().is_object()) continue;
+    const auto& one = each.value().as_object();
+    all_healthy = all_healthy && flag_of(one, "healthy");
+    rows.add({{printable(std::string_view(each.key()))},
+              {text_of(one, "type")},
+              health_cell(text_of(one, "status")),
+              {time_of(one, "latencyMs")},
+              {text_of(one, "detail")}});
+  }
+  if (given.format == row_format::json) {
+    print_json(report);
+  } else {
+    rows.print(std::cout, terminal::of(STDOUT_FILENO));
+  }
+  const bool good = given.only_critical ? flag_of(report, "healthy") : all_healthy;
+  return good ? success : failed;
+}
+
+int stats(const arguments& given) {
+  const auto numbers = stats_source(given);
+  if (given.format == row_format::json) {
+    print_json(numbers);
+    return success;
+  }
+  table rows({{"NAME"},
+              {"TYPE"},
+              {"HEALTH"},
+              {"OPEN", true},
+              {"IN USE", true},
+              {"IDLE", true},
+              {"MAX", true},
+              {"WAITING", true},
+              {"WAITS", true},
+              {"WAITED", true},
+              {"QUERIES", true},
+              {"ERRORS", true}});
+  const auto* connections = numbers.if_contains("connections");
+  if (connections == nullptr || !connections->is_array())
+    throw command_error(failed, "the answer lists no connections");
+  for (const auto& each : connections->as_array()) {
+    if (!each.is_object()) continue;
+    const auto& one = each.as_object();
+    const auto& pool = object_of(one, "pool");
+    rows.add({{text_of(one, "name")},
+              {text_of(one, "type")},
+              health_cell(text_of(one, "health")),
+              {count_of(pool, "open")},
+              {count_of(pool, "inUse")},
+              {count_of(pool, "idle")},
+              {count_of(pool, "maxOpen")},
+              {count_of(pool, "waiting")},
+              {count_of(pool, "waitCount")},
+              {time_of(pool, "waitDurationMs")},
+              {count_of(one, "queries")},
+              {count_of(one, "errors")}});
+  }
+  rows.print(std::cout, terminal::of(STDOUT_FILENO));
+  return success;
+}
+
+}  // namespace polypool::cli

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/check.hpp"
+
+#include "config/fields.hpp"
+#include "config/problems.hpp"
+
+#include <polypool/duration.hpp>
+
+#include <algorithm>
+#include <type_traits>
+#include <unordered_set>
+
+namespace polypool::config {
+namespace {
+
+std::string as_text(std::uint32_t value) { return std::to_string(value); }
+std::string as_text(nanoseconds value) { return format_duration(value); }
+std::string as_text(bool value) { return value ? "true" : "false"; }
+
+template <class Value>
+void check_least(std::string_view name, Value value, Value least, const complaint& wrong) {
+  if (value < least) wrong(name, as_text(value) + " is too small; allowed: " + as_text(least) + " and more");
+}
+
+template <class Value>
+void check_order(std::string_view name, Value value, std::string_view limit_name, Value limit, const complaint& wrong) {
+  if (value <= limit) return;
+  wrong(name, as_text(value) + " is more than " + std::string(limit_name) + ", which is " + as_text(limit));
+}
+
+/// A limit that another one makes smaller is fine where it comes from elsewhere; written down in one place, the two
+/// contradict each other.
+void check_overrides(const tuning_overrides& own, const tuning& defaults, const complaint& wrong) {
+  for_each_tuning([&](const auto& row) {
+    if (own.*row.for_one) check_least(row.name, *(own.*row.for_one), row.least, wrong);
+  });
+  const auto most = own.max_open_conns.value_or(defaults.max_open_conns);
+  if (own.max_idle_conns) check_order("max_idle_conns", *own.max_idle_conns, "max_open_conns", most, wrong);
+  if (own.min_open_conns) check_order("min_open_conns", *own.min_open_conns, "max_open_conns", most, wrong);
+  if (own.retry_delay && own.retry_max_delay) {
+    check_order("retry_delay", *own.retry_delay, "retry_max_delay", *own.retry_max_delay, wrong);
+  }
+}
+
+void check_tuning(const tuning& all, const complaint& wrong) {
+  const tuning untouched;
+  for_each_tuning([&](const auto& row) { check_least(row.name, all.*row.for_all, row.least, wrong); });
+  if (all.max_idle_conns != untouched.max_idle_conns) {
+    check_order("max_idle_conns", all.max_idle_conns, "max_open_conns", all.max_open_conns, wrong);
+  }
+  check_order("min_open_conns", all.min_open_conns, "max_open_conns", all.max_open_conns, wrong);
+  if (all.retry_max_delay != untouched.retry_max_delay) {
+    check_order("retry_delay", all.retry_delay, "retry_max_delay", all.retry_max_delay, wrong);
+  }
+}
+
+void check_place(const connection& one, const complaint& wrong) {
+  const auto& where = one.where;
+  const auto option = [&](const char* name) {
+    const auto found = where.options.find(name);
+    return found == where.options.end() ? std::string() : found->second;
+  };
+  switch (one.type) {
+    case database_type::sqlite:
+      if (where.filepath.empty()) {
+        wrong("filepath", "is missing; a sqlite connection needs it: a path, or :memory: for a database in memory");
+      }
+      if (const auto busy = option("busy_timeout"); !busy.empty()) {
+        if (const auto time = read_duration(busy); !time) {
+          wrong("busy_timeout", time.error().why + "; allowed: " + time.error().allowed);
+        }
+      }
+      return;
+    case database_type::odbc:
+      if (where.host.empty() && option("DSN").empty() && option("Driver").empty()) {
+        wrong("dsn", "an odbc connection needs a data source (odbc:DSN=name), a driver or a host");
+      }
+      return;
+    case database_type::mongodb:
+      if (const auto word = option("read_preference"); !word.empty()) {
+        const auto known = read_word(word, read_preferences(), "a read preference");
+        if (!known)
+          wrong("read_preference", shown(word) + " " + known.error().why + "; allowed: " + known.error().allowed);
+      }
+      break;
+    case database_type::redis:
+      if (!where.database.empty() && !read_integer(where.database, 0, 65535)) {
+        wrong("database", "a Redis database is a number: 0 and more");
+      }
+      break;
+    default:
+      break;
+  }
+  if (where.host.empty()) {
+    wrong("host", "is missing; a " + std::string(to_string(one.type)) + " connection needs a host or a dsn");
+  }
+}
+
+}  // namespace
+
+void complete(connection& one) {
+  auto& where = one.where;
+  const bool srv = where.options.contains("srv");
+  if (where.port == 0 && !srv) where.port = default_port(one.type);
+  if (one.type == database_type::mongodb) where.options.try_emplace("auth_source", "admin");
+}
+
+void check_connection(const connection& one, const tuning& defaults, const complaint& wrong) {
+  if (auto what = wrong_name(one.name); !what.empty()) wrong("name", std::move(what));
+  check_place(one, wrong);
+  check_overrides(one.overrides, defaults, wrong);
+}
+
+void check_settings(const settings& whole, const complaint& wrong) {
+  check_tuning(whole.defaults, wrong);
+  for (const auto& [name, value] : {std::pair{"drain_timeout", whole.drain_timeout},
+                                    {"force_timeout", whole.force_timeout},
+                                    {"server.request_timeout", whole.server.request_timeout}}) {
+    check_least(name, value, nanoseconds(0), wrong);
+  }
+  // By default, force follows drain: only what was written down can be wrong.
+  if (whole.force_timeout != settings().force_timeout) {
+    check_order("drain_timeout", whole.drain_timeout, "force_timeout", whole.force_timeout, wrong);
+  }
+  if (whole.server.enabled && whole.server.host.empty()) wrong("server.host", "is empty; 0.0.0.0 listens everywhere");
+  if (whole.server.max_body_bytes == 0) wrong("server.max_body_bytes", "0 is too small; allowed: 1 and more");
+  const auto known = [&](std::string_view field, const std::string& word, const auto& words, std::string_view kind) {
+    if (const auto found = read_word(word, words, kind); !found) {
+      wrong(field, shown(word) + " " + found.error().why + "; allowed: " + found.error().allowed);
+    }
+  };
+  known("logging.level", whole.logging.level, log_levels(), "a level");
+  known("logging.format", whole.logging.format, log_formats(), "a format");
+}
+
+std::vector<problem> validate(const settings& configuration) {
+  std::vector<problem> found;
+  const auto add = [&](std::string field, std::string what) {
+    found.push_back({.file = {}, .line = 0, .field = std::move(field), .what = std::move(what)});
+  };
+  check_settings(configuration, [&](std::string_view field, std::string what) { add(std::string(field), what); });
+  std::unordered_set<std::string_view> names;
+  for (const auto& one : configuration.connections) {
+    const std::string path = "connections." + one.name;
+    if (!names.insert(one.name).second) add(path, "there are two connections of this name");
+    check_connection(one, configuration.defaults, [&](std::string_view field, std::string what) {
+      add(path + "." + std::string(field), std::move(what));
+    });
+  }
+  const auto& chosen = configuration.default_connection;
+  if (!chosen.empty() && !names.contains(chosen)) {
+    add("default_connection", shown(chosen) + " is not the name of a connection");
+  }
+  return found;
+}
+
+bool tuning_overrides::empty() const noexcept {
+  bool none = true;
+  for_each_tuning([&](const auto& row) { none = none && !(this->*row.for_one).has_value(); });
+  return none;
+}
+
+tuning tuning_overrides::applied_to(tuning base) const noexcept {
+  for_each_tuning([&](const auto& row) {
+    if (this->*row.for_one) base.*row.for_all = *(this->*row.for_one);
+  });
+  // What comes from the settings for all gives way to a smaller pool.
+  base.max_idle_conns = std::min(base.max_idle_conns, base.max_open_conns);
+  base.min_open_conns = std::min(base.min_open_conns, base.max_open_conns);
+  return base;
+}
+
+}  // namespace polypool::config

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of a configuration: one table each, for files, `DATABASES` and environment variables alike.
+#pragma once
+
+#include "config/vocabulary.hpp"
+
+#include <polypool/config.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+namespace polypool::config {
+
+/// A bit for each type of database.
+using type_set = std::uint32_t;
+template <class... Types>
+constexpr type_set types_of(Types... types) {
+  return ((type_set{1} << static_cast<unsigned>(types)) | ...);
+}
+constexpr type_set all_types = 0x7F;
+
+/// One field of something that is read into a Target.
+template <class Target>
+struct field {
+  std::string_view name;
+  std::string_view other_name;  ///< another spelling; may be empty
+  /// Puts a text into the target, or says what is wrong with it.
+  read_result<void> (*set)(Target& target, std::string_view text);
+  /// Set when the field is a map of texts.
+  std::map<std::string, std::string>& (*texts)(Target& target) = nullptr;
+  bool is_secret = false;
+  type_set types = all_types;  ///< the types of database that have it
+};
+
+/// What a connection's own fields are read into, before its URL is put over them.
+struct connection_draft {
+  connection made;
+  std::optional<std::string> name;
+  std::optional<database_type> type;
+  std::optional<std::string> dsn;
+};
+
+std::span<const field<connection_draft>> connection_fields();
+std::span<const field<settings>> settings_fields();
+std::span<const field<server_settings>> server_fields();
+std::span<const field<logging_settings>> logging_fields();
+
+/// One setting that exists for all connections and for each: the single table behind reading, overriding and checking.
+template <class Value>
+struct tuning_member {
+  std::string_view name;
+  std::string_view other_name;
+  Value tuning::* for_all;
+  std::optional<Value> tuning_overrides::* for_one;
+  Value least;
+};
+
+using count_member = tuning_member<std::uint32_t>;
+using duration_member = tuning_member<nanoseconds>;
+using flag_member = tuning_member<bool>;
+
+inline constexpr nanoseconds no_time{0};
+inline constexpr nanoseconds some_time{1};
+
+inline constexpr std::tuple tuning_members{
+    count_member{"max_open_conns", "", &tuning::max_open_conns, &tuning_overrides::max_open_conns, 1},
+    count_member{"max_idle_conns", "", &tuning::max_idle_conns, &tuning_overrides::max_idle_conns, 0},
+    count_member{"min_open_conns", "", &tuning::min_open_conns, &tuning_overrides::min_open_conns, 0},
+    duration_member{"conn_max_lifetime", "", &tuning::conn_max_lifetime, &tuning_overrides::conn_max_lifetime, no_time},
+    duration_member{"conn_max_idle_time", "", &tuning::conn_max_idle_time, &tuning_overrides::conn_max_idle_time,
+                    no_time},
+    duration_member{"connect_timeout", "", &tuning::connect_timeout, &tuning_overrides::connect_timeout, some_time},
+    duration_member{"query_timeout", "", &tuning::query_timeout, &tuning_overrides::query_timeout, no_time},
+    duration_member{"acquire_timeout", "", &tuning::acquire_timeout, &tuning_overrides::acquire_timeout, no_time},
+    count_member{"max_waiting", "", &tuning::max_waiting, &tuning_overrides::max_waiting, 0},
+    duration_member{"keepalive_interval", "", &tuning::keepalive_interval, &tuning_overrides::keepalive_interval,
+                    no_time},
+    duration_member{"probe_after", "", &tuning::probe_after, &tuning_overrides::probe_after, no_time},
+    duration_member{"leak_threshold", "", &tuning::leak_threshold, &tuning_overrides::leak_threshold, no_time},
+    count_member{"retry_attempts", "", &tuning::retry_attempts, &tuning_overrides::retry_attempts, 1},
+    duration_member{"retry_delay", "", &tuning::retry_delay, &tuning_overrides::retry_delay, no_time},
+    duration_member{"retry_max_delay", "", &tuning::retry_max_delay, &tuning_overrides::retry_max_delay, no_time},
+    duration_member{"health_check_interval", "", &tuning::health_check_interval,
+                    &tuning_overrides::health_check_interval, no_time},
+    flag_member{"enable_auto_reconnect", "", &tuning::enable_auto_reconnect, &tuning_overrides::enable_auto_reconnect,
+                false},
+    flag_member{"lazy_connect", "lazy", &tuning::lazy_connect, &tuning_overrides::lazy_connect, false},
+    count_member{"statement_cache_size", "", &tuning::statement_cache_size, &tuning_overrides::statement_cache_size, 0},
+};
+inline constexpr std::size_t tuning_count = std::tuple_size_v<decltype(tuning_members)>;
+
+/// Calls `use` with each row.
+template <class Use>
+constexpr void for_each_tuning(const Use& use) {
+  std::apply([&](const auto&... rows) { (use(rows), ...); }, tuning_members);
+}
+
+}  // namespace polypool::config

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/reader.hpp"
+
+#include <utility>
+
+namespace polypool::config {
+namespace {
+
+const std::vector<std::string_view> sections{"connections", "server", "logging", "environments"};
+
+template <class Target>
+void read_section(reading& with, const node& root, std::string_view name, std::span<const field<Target>> fields,
+                  Target& target) {
+  const auto* section = root.find(name);
+  if (section == nullptr || section->is_null()) return;
+  if (!section->is_map()) {
+    with.problems.add(section->where, std::string(name), "is " + std::string(section->what()) + "; a map is expected");
+    return;
+  }
+  read_fields(with, *section, std::string(name), fields, target, {}, [](const entry&) { return false; });
+}
+
+void check_listen(reading& with, const node& root) {
+  const auto* server = root.find("server");
+  const auto* listen = server == nullptr ? nullptr : server->find("listen");
+  if (listen == nullptr || (server->find("host") == nullptr && server->find("port") == nullptr)) return;
+  with.problems.add(listen->where, "server.listen", "says the same as 'host' and 'port'; give one or the other");
+}
+
+/// The value at a path such as "server.host".
+const node* value_at(const node& root, std::string_view path) {
+  const auto* here = &root;
+  while (here != nullptr && !path.empty()) {
+    const auto dot = path.find('.');
+    here = here->find(path.substr(0, dot));
+    path.remove_prefix(dot == std::string_view::npos ? path.size() : dot + 1);
+  }
+  return here;
+}
+
+void check_default(reading& with, const node& root, const settings& read) {
+  const auto* connections = root.find("connections");
+  const auto& name = read.default_connection;
+  if (name.empty() || (connections != nullptr && connections->find(name) != nullptr)) return;
+  std::vector<std::string_view> names;
+  if (connections != nullptr) {
+    for (const auto& child : connections->children) names.push_back(child.key);
+  }
+  const auto* at = root.find("default_connection");
+  with.problems.add(at == nullptr ? root.where : at->where, "default_connection",
+                    shown(name) + " is not the name of a connection" + suggestion(name, names));
+}
+
+}  // namespace
+
+settings read_settings(reading& with, const node& root) {
+  settings out;
+  const auto fields = settings_fields();
+  const auto done = read_fields(with, root, "", fields, out, sections, [](const entry& child) {
+    return std::ranges::find(sections, child.key) != sections.end();
+  });
+  read_section(with, root, "server", server_fields(), out.server);
+  read_section(with, root, "logging", logging_fields(), out.logging);
+  check_listen(with, root);
+  check_settings(out, [&](std::string_view field, std::string what) {
+    const auto* known = find_field(fields, field);
+    if (known != nullptr && done.refused[static_cast<std::size_t>(known - fields.data())]) return;
+    const auto* at = value_at(root, field);
+    with.problems.add(at == nullptr ? root.where : at->where, std::string(field), std::move(what));
+  });
+  const auto* connections = root.find("connections");
+  if (connections != nullptr && !connections->is_null()) {
+    if (connections->is_map()) {
+      out.connections = read_connections(with, *connections, out.defaults);
+    } else {
+      with.problems.add(connections->where, "connections",
+                        "is " + std::string(connections->what()) + "; a map of connections, or a list, is expected");
+    }
+  }
+  check_default(with, root, out);
+  return out;
+}
+
+}  // namespace polypool::config

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manager/connection_state.hpp"
+
+#include <algorithm>
+
+namespace polypool {
+
+std::string_view to_string(connection_phase phase) noexcept {
+  switch (phase) {
+    case connection_phase::registered:
+      return "registered";
+    case connection_phase::connecting:
+      return "connecting";
+    case connection_phase::connected:
+      return "connected";
+    case connection_phase::closing:
+      return "closing";
+    case connection_phase::closed:
+      return "closed";
+    case connection_phase::removed:
+      return "removed";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+connection_state::connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
+                                   std::shared_ptr<driver> driver, background& work, log::logger log,
+                                   std::uint64_t sequence)
+    : name_(std::move(configuration.name)),
+      where_(std::move(configuration.where)),
+      tags_(std::move(configuration.tags)),
+      limits_(std::move(limits)),
+      driver_(std::move(driver)),
+      work_(work),
+      time_(work.time()),
+      log_(std::move(log)),
+      sequence_(sequence),
+      type_(configuration.type),
+      critical_(configuration.critical),
+      metrics_enabled_(configuration.enable_metrics) {
+  where_.connect_timeout = limits_->connect_timeout;
+  where_.statement_cache = limits_->statement_cache_size;
+}
+
+std::string connection_state::target() const {
+  if (type_ == config::database_type::sqlite) return where_.filepath;
+  std::string text = where_.host;
+  const auto port = where_.port ? where_.port : config::default_port(type_);
+  if (port != 0) text += ":" + std::to_string(port);
+  if (!where_.database.empty()) text += "/" + where_.database;
+  return text;
+}
+
+pool_options connection_state::options_of_pool() const {
+  pool_options options;
+  options.name = name_;
+  options.max_open = limits_->max_open_conns;
+  options.max_idle = std::min(limits_->max_idle_conns, limits_->max_open_conns);
+  options.min_open = limits_->min_open_conns;
+  options.max_waiting = limits_->max_waiting;
+  options.max_lifetime = limits_->conn_max_lifetime;
+  options.max_idle_time = limits_->conn_max_idle_time;
+  options.acquire_timeout = limits_->acquire_timeout;
+  options.connect_timeout = limits_->connect_timeout;
+  options.keepalive_interval = limits_->keepalive_interval;
+  // Saving a session may take no longer than opening another one: meanwhile it fills its place.
+  if (limits_->connect_timeout > duration::zero()) {
+    options.probe_timeout = std::min<duration>(options.probe_timeout, limits_->connect_timeout);
+  }
+  options.probe_after = limits_->probe_after;
+  options.leak_threshold = limits_->leak_threshold;
+  options.connect_attempts = limits_->retry_attempts;
+  options.retry_delay = limits_->retry_delay;
+  options.retry_max_delay = limits_->retry_max_delay;
+  if (driver_ && driver_->session_owns_data(where_)) {  // a database in memory lives and dies with its one session
+    options.min_open = options.max_open = options.max_idle = 1;
+    options.max_lifetime = options.max_idle_time = options.keepalive_interval = duration::zero();
+  }
+  return options;
+}
+
+void connection_state::require_open() const {
+  const auto now = phase();
+  if (now == connection_phase::closed || now == connection_phase::closing || now == connection_phase::removed) {
+    throw error(errc::connection_closed, "the connection is " + std::string(to_string(now)))
+        .with_hint(now == connection_phase::removed ? "register it again, or use another" : "connect() opens it again")
+        .at(name_, "acquire");
+  }
+}
+
+pool& connection_state::usable_pool() {
+  const auto now = phase();
+  if (now != connection_phase::connected) [[unlikely]] {
+    require_open();
+  }
+  if (pool* made = pool_.load(std::memory_order_acquire)) return *made;
+  return make_pool();
+}
+
+// Holds the connection while the driver works with its endpoint.
+task<std::unique_ptr<session>> connection_state::open_session(std::shared_ptr<connection_state> self) {
+  if (!self) throw error(errc::connection_closed, "the connection is gone");
+  task<std::unique_ptr<session>> connecting = self->driver_->connect(self->where_);
+  co_return co_await std::move(connecting);
+}
+
+pool& connection_state::make_pool() {
+  if (!driver_) {
+    throw error(errc::unsupported_database,
+                "this build has no driver for " + std::string(config::to_string(type_)) + " databases")
+        .with_hint("build Polypool with that driver, or pass it in manager_options::drivers")
+        .at(name_, "connect");
+  }
+  const std::scoped_lock lock(mutex_);
+  require_open();  // again: close() sets the phase under this lock, and then closes what pool there is
+  if (!made_pool_) {
+    // The pool must not own the background: the last of them may go on one of its threads. The manager owns it, and
+    // closes every pool before.
+    const std::shared_ptr<background> unowned(std::shared_ptr<void>(), &work_);
+    const auto open = [self = weak_from_this()] { return open_session(self.lock()); };
+    made_pool_ = std::make_unique<pool>(options_of_pool(), open, unowned, log_);
+    pool_.store(made_pool_.get(), std::memory_order_release);
+  }
+  if (!monitor_stop_.stop_possible() && limits_->health_check_interval > duration::zero()) {
+    monitor_stop_ = std::stop_source();
+    work_.spawn(monitor(monitor_stop_.get_token()));
+  }
+  return *made_pool_;
+}
+
+// Whoever closes at the same time comes before this, and is heeded, or after it, and closes what this opens.
+pool& connection_state::reopened_pool() {
+  pool& mine = make_pool();
+  {
+    const std::scoped_lock lock(mutex_);
+    require_open();
+    mine.reopen();
+  }
+  return make_pool();  // the monitor again
+}
+
+task<lease> connection_state::acquire(std::source_location where) {
+  pool& from = usable_pool();
+  if (lease quick = from.try_acquire(where)) co_return quick;
+  task<lease> waiting = from.acquire(where);
+  lease got = co_await std::move(waiting);
+  auto expected = connection_phase::registered;
+  phase_.compare_exchange_strong(expected, connection_phase::connected);
+  co_return got;
+}
+
+task<void> connection_state::connect() {
+  auto before = phase();
+  do {
+    // Not while it drains: that would end the wait of whoever closes it.
+    if (before == connection_phase::removed || before == connection_phase::closing) require_open();
+    if (before == connection_phase::connected) {
+      throw error(errc::already_connected, "it is connected already")
+          .with_hint("reconnect() replaces its sessions")
+          .at(name_, "connect");
+    }
+  } while (!phase_.compare_exchange_weak(before, connection_phase::connecting));
+  std::optional<error> failure;
+  try {
+    task<void> opening = reopened_pool().warm_up();
+    co_await std::move(opening);
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  auto expected = connection_phase::connecting;
+  if (failure) {
+    if (before == connection_phase::closed && phase() == connection_phase::connecting) {  // as closed as it was
+      task<void> closing = close(duration::zero(), duration::zero(), connection_phase::closed);
+      co_await std::move(closing);
+    }
+    phase_.compare_exchange_strong(expected, connection_phase::registered);
+    set_health(health_status::unhealthy, failure->cause(), {});
+    throw failure->at(name_, "connect");
+  }
+  phase_.compare_exchange_strong(expected, connection_phase::connected);
+  set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+}
+
+task<void> connection_state::reconnect() {
+  std::optional<error> failure;
+  try {
+    pool& mine = usable_pool();
+    mine.retire_all();
+    task<void> opening = mine.warm_up();
+    co_await std::move(opening);
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  if (failure) {
+    reconnects_failed_.fetch_add(1, std::memory_order_relaxed);
+    set_health(health_status::unhealthy, failure->cause(), {});
+    throw failure->at(name_, "reconnect");
+  }
+  reconnects_succeeded_.fetch_add(1, std::memory_order_relaxed);
+  set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+}
+
+task<void> connection_state::close(duration drain, duration force, connection_phase finally) {
+  const auto keep = shared_from_this();
+  std::stop_source monitor_stop{std::nostopstate};
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!gone()) {
+      phase_.store(finally == connection_phase::removed ? finally : connection_phase::closing,
+                   std::memory_order_release);
+    }
+    std::swap(monitor_stop, monitor_stop_);
+  }
+  monitor_stop.request_stop();
+  if (pool* made = pool_.load(std::memory_order_acquire)) {
+    task<bool> draining = made->close();
+    const bool drained = co_await with_timeout(drain, std::move(draining));
+    if (!drained) {  // interrupted now; their holders get errors and give them back
+      task<bool> forcing = made->close();
+      co_await with_timeout(std::max(force - drain, duration::zero()), std::move(forcing));
+    }
+  }
+  auto expected = connection_phase::closing;
+  phase_.compare_exchange_strong(expected, connection_phase::closed);
+  set_health(health_status::unknown, "Connection '" + name_ + "' is closed", {});
+}
+
+void connection_state::resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle) {
+  usable_pool().resize(min_open, max_open, max_idle);
+}
+
+task<server_info> connection_state::describe() {
+  task<lease> waiting = acquire(std::source_location::current());
+  const lease borrowed = co_await std::move(waiting);
+  task<server_info> asking = borrowed->describe();
+  co_return co_await std::move(asking);
+}
+
+connection_statistics connection_state::statistics() const {
+  connection_statistics now;
+  now.name = name_;
+  now.type = type_;
+  now.phase = phase();
+  now.health = health();
+  now.metrics_enabled = metrics_enabled_;
+  if (const pool* made = pool_.load(std::memory_order_acquire)) {
+    now.pool = made->statistics();
+  } else {
+    now.pool.max_open = limits_->max_open_conns;
+  }
+  now.queries = queries_.load(std::memory_order_relaxed);
+  now.errors = errors_.load(std::memory_order_relaxed);
+  now.reconnects_succeeded = reconnects_succeeded_.load(std::memory_order_relaxed);
+  now.reconnects_failed = reconnects_failed_.load(std::memory_order_relaxed);
+  now.health_checks = health_checks_.load(std::memory_order_relaxed);
+  now.health_check_time = duration(health_check_time_.load(std::memory_order_relaxed));
+  now.health_check_durations = health_check_durations_.snapshot();
+  now.last_health_check = duration(last_health_check_.load(std::memory_order_relaxed));
+  return now;
+}
+
+}  // namespace detail
+}  // namespace polypool

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection: its configuration in compact form, its pool, its counters. Shared by the manager and all handles.
+#pragma once
+
+#include <polypool/background.hpp>
+#include <polypool/manager.hpp>
+#include <polypool/waits.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+
+namespace polypool::detail {
+
+/// Small, because there may be 100,000 of them: a connection that was never used has no pool and no task.
+class connection_state : public std::enable_shared_from_this<connection_state> {
+ public:
+  connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
+                   std::shared_ptr<driver> driver, background& work, log::logger log, std::uint64_t sequence);
+
+  // fixed
+  const std::string& name() const noexcept { return name_; }
+  config::database_type type() const noexcept { return type_; }
+  database_kind kind() const noexcept { return config::kind_of(type_); }
+  const config::tuning& limits() const noexcept { return *limits_; }
+  const std::map<std::string, std::string>& tags() const noexcept { return tags_; }
+  std::optional<bool> critical_wish() const noexcept { return critical_; }
+  bool metrics_enabled() const noexcept { return metrics_enabled_; }
+  std::uint64_t sequence() const noexcept { return sequence_; }
+  clock& time() const noexcept { return time_; }
+  std::string target() const;
+
+  // life
+  connection_phase phase() const noexcept { return phase_.load(std::memory_order_acquire); }
+  bool gone() const noexcept { return phase() == connection_phase::removed; }
+  health_status health() const noexcept { return health_.load(std::memory_order_acquire); }
+  connection_health last_health() const;
+  task<void> connect();
+  task<void> reconnect();
+  /// @param finally `closed` or `removed`
+  task<void> close(duration drain, duration force, connection_phase finally);
+  void resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle);
+
+  // work
+  /// The pool, made by the first who asks. Throws connection_closed and unsupported_database.
+  pool& usable_pool();
+  task<lease> acquire(std::source_location where);
+  task<connection_health> check_health();
+  task<server_info> describe();
+  connection_statistics statistics() const;
+  void count_query(bool failed) noexcept {
+    queries_.fetch_add(1, std::memory_order_relaxed);
+    if (failed) errors_.fetch_add(1, std::memory_order_relaxed);
+  }
+  const log::logger& log() const noexcept { return log_; }
+
+ private:
+  pool& make_pool();
+  pool& reopened_pool();
+  static task<std::unique_ptr<session>> open_session(std::shared_ptr<connection_state> self);
+  pool_options options_of_pool() const;
+  void require_open() const;
+  task<void> probe_once();
+  task<void> monitor(std::stop_token stop);
+  task<void> reconnect_until(std::stop_token stop);
+  void set_health(health_status status, std::string detail, duration latency);
+
+  const std::string name_;
+  endpoint where_;
+  std::map<std::string, std::string> tags_;
+  const std::shared_ptr<const config::tuning> limits_;
+  const std::shared_ptr<driver> driver_;  // null: this build has none for the type
+  background& work_;
+  clock& time_;  // outlives the background
+  const log::logger log_;
+  const std::uint64_t sequence_;
+  const config::database_type type_;
+  const std::optional<bool> critical_;
+  const bool metrics_enabled_;
+
+  std::atomic<connection_phase> phase_{connection_phase::registered};
+  std::atomic<health_status> health_{health_status::unknown};
+  std::atomic<pool*> pool_{nullptr};  // what made_pool_ owns, for readers without the lock
+  mutable std::mutex mutex_;
+  std::unique_ptr<pool> made_pool_;
+  std::unique_ptr<connection_health> last_health_;
+  std::stop_source monitor_stop_{std::nostopstate};
+  std::atomic<std::uint64_t> queries_{0}, errors_{0}, reconnects_succeeded_{0}, reconnects_failed_{0};
+  std::atomic<std::uint64_t> health_checks_{0};
+  std::atomic<duration::rep> health_check_time_{0}, last_health_check_{0};
+  duration_histogram health_check_durations_;
+};
+
+}  // namespace polypool::detail

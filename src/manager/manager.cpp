@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manager/manager_core.hpp"
+
+#include <polypool/manager.hpp>
+
+namespace polypool {
+namespace {
+
+// A task that keeps alive what it works on, although the handle it came from may be gone when it starts.
+template <class T>
+task<T> keeping([[maybe_unused]] std::shared_ptr<const void> owner, task<T> work) {
+  task<T> child = std::move(work);  // goes before its owner does
+  co_return co_await std::move(child);
+}
+
+// Blocks the calling thread, on the manager's clock.
+template <class T>
+T run_on(const detail::manager_core& core, task<T> work) {
+  environment env;
+  env.time = &core.time();
+  return run(std::move(work), env);
+}
+
+}  // namespace
+
+manager::manager(config::settings configuration, manager_options options)
+    : core_(std::make_shared<detail::manager_core>(std::move(configuration), std::move(options))) {}
+
+manager::~manager() {
+  try {
+    close();
+  } catch (const std::exception&) {  // a destructor has nobody to tell; everything was closed as far as it went
+  }
+  core_->release_work();  // its threads end here, in the manager's own thread, whoever still holds handles
+}
+
+connect_report manager::connect() { return run_on(*core_, core_->connect()); }
+task<connect_report> manager::async_connect() { return keeping(core_, core_->connect()); }
+
+void manager::close() { close(core_->settings().drain_timeout, core_->settings().force_timeout); }
+void manager::close(duration drain, duration force) { run_on(*core_, core_->close(drain, force)); }
+task<void> manager::async_close(duration drain, duration force) { return keeping(core_, core_->close(drain, force)); }
+bool manager::closing() const noexcept { return core_->closing(); }
+
+connection manager::get(std::string_view name) const {
+  core_->require_open("get");
+  return {core_, core_->require(name)};
+}
+connection manager::get_default() const {
+  core_->require_open("get");
+  return {core_, core_->require_active()};
+}
+std::vector<connection> manager::get_all() const {
+  std::vector<connection> list;
+  for (auto& state : core_->all()) list.push_back(connection(core_, std::move(state)));
+  return list;
+}
+std::vector<connection> manager::with_tag(std::string_view key, std::string_view wanted) const {
+  std::vector<connection> list;
+  for (auto& state : core_->all()) {
+    const auto found = state->tags().find(std::string(key));
+    if (found != state->tags().end() && found->second == wanted) list.push_back(connection(core_, std::move(state)));
+  }
+  return list;
+}
+bool manager::contains(std::string_view name) const { return core_->find(name) != nullptr; }
+
+std::string manager::active() const {
+  const auto now = core_->active();
+  return now ? now->name() : std::string();
+}
+void manager::switch_active(std::string_view name) { core_->switch_active(name); }
+
+connection manager::register_connection(config::connection configuration) {
+  return {core_, core_->add(std::move(configuration))};
+}
+connection manager::register_url(std::string_view name, std::string_view url) {
+  return register_connection(config::connection_from_url(name, url));
+}
+void manager::remove(std::string_view name, duration drain) { run_on(*core_, async_remove(std::string(name), drain)); }
+task<void> manager::async_remove(std::string name, duration drain) {
+  const auto core = core_;  // read before the first suspension, when the manager is there for sure
+  const auto state = core->take_out(name);
+  const auto grace = core->settings().force_timeout - core->settings().drain_timeout;
+  task<void> closing = state->close(drain, drain + grace, connection_phase::removed);
+  co_await std::move(closing);
+}
+
+sql_database manager::sql(std::string_view name) const {
+  core_->require_open("sql");
+  auto state = core_->require(name);
+  return connection(core_, std::move(state)).sql();
+}
+sql_database manager::sql() const { return {core_, nullptr}; }
+
+health_report manager::health_check() { return run_on(*core_, core_->check_health()); }
+task<health_report> manager::async_health_check() { return keeping(core_, core_->check_health()); }
+health_report manager::health() const { return core_->last_health(); }
+
+manager_statistics manager::statistics() const {
+  manager_statistics all;
+  const auto active = core_->active();
+  for (const auto& state : core_->all()) {
+    auto& entry = all.connections.emplace_back(state->statistics());
+    entry.active = state == active;
+    all.healthy += entry.health == health_status::healthy;
+    all.unhealthy += entry.health == health_status::unhealthy;
+  }
+  all.total = all.connections.size();
+  return all;
+}
+
+std::vector<connection_summary> manager::list() const {
+  std::vector<connection_summary> lines;
+  const auto active = core_->active();
+  for (const auto& state : core_->all()) {
+    auto& line = lines.emplace_back();
+    line.name = state->name();
+    line.type = state->type();
+    line.phase = state->phase();
+    line.health = state->health();
+    line.active = state == active;
+    line.critical = core_->is_critical(*state);
+    line.target = state->target();
+    line.tags = state->tags();
+  }
+  return lines;
+}
+
+const std::shared_ptr<background>& manager::work() const noexcept { return core_->shared_work(); }
+
+// handles ------------------------------------------------------------------------------------------------------------
+
+connection::connection(std::shared_ptr<detail::manager_core> core,
+                       std::shared_ptr<detail::connection_state> state) noexcept
+    : core_(std::move(core)), state_(std::move(state)) {}
+
+const std::string& connection::name() const noexcept { return state_->name(); }
+config::database_type connection::type() const noexcept { return state_->type(); }
+database_kind connection::kind() const noexcept { return state_->kind(); }
+connection_phase connection::phase() const noexcept { return state_->phase(); }
+health_status connection::health() const noexcept { return state_->health(); }
+bool connection::critical() const noexcept { return core_->is_critical(*state_); }
+bool connection::active() const { return core_->active() == state_; }
+const std::map<std::string, std::string>& connection::tags() const noexcept { return state_->tags(); }
+
+void connection::connect() { run_on(*core_, async_connect()); }
+task<void> connection::async_connect() {
+  core_->require_open("connect");
+  return keeping(state_, state_->connect());
+}
+void connection::reconnect() { run_on(*core_, async_reconnect()); }
+task<void> connection::async_reconnect() {
+  core_->require_open("reconnect");
+  return keeping(state_, state_->reconnect());
+}
+void connection::close(duration drain) { run_on(*core_, async_close(drain)); }
+task<void> connection::async_close(duration drain) {
+  const auto grace = core_->settings().force_timeout - core_->settings().drain_timeout;
+  return keeping(state_, state_->close(drain, drain + grace, connection_phase::closed));
+}
+
+connection_health connection::health_check() { return run_on(*core_, async_health_check()); }
+task<connection_health> connection::async_health_check() {
+  const auto core = core_;
+  const auto state = state_;
+  task<connection_health> checking = state->check_health();
+  connection_health found = co_await std::move(checking);
+  co_return core->annotate(std::move(found), *state);
+}
+server_info connection::describe() { return run_on(*core_, async_describe()); }
+task<server_info> connection::async_describe() { return keeping(state_, state_->describe()); }
+
+connection_statistics connection::statistics() const {
+  auto now = state_->statistics();
+  now.active = active();
+  return now;
+}
+void connection::resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle) {
+  state_->resize(min_open, max_open, max_idle);
+}
+
+sql_database connection::sql() const {
+  if (state_->kind() == database_kind::sql) return {core_, state_};
+  throw error(errc::not_sql_database,
+              "it is a " + std::string(config::to_string(state_->type())) + " connection, which does not speak SQL")
+      .at(state_->name(), "sql");
+}
+
+polypool::lease connection::lease(std::source_location where) { return run_on(*core_, async_lease(where)); }
+task<polypool::lease> connection::async_lease(std::source_location where) {
+  core_->require_open("lease");
+  return keeping(state_, state_->acquire(where));
+}
+
+}  // namespace polypool

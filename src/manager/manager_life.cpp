@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a manager does with all its connections at once.
+#include "manager/manager_core.hpp"
+
+namespace polypool {
+
+std::size_t health_report::count(health_status status) const noexcept {
+  std::size_t found = 0;
+  for (const auto& each : databases) found += each.status == status;
+  return found;
+}
+
+namespace detail {
+namespace {
+
+struct attempt {
+  connection_pointer state;
+  std::optional<error> failure;
+  bool done = false;
+};
+using attempts = std::vector<attempt>;
+
+task<void> try_connect(std::shared_ptr<attempts> list, std::size_t index) {
+  std::optional<error> failure;
+  try {
+    task<void> connecting = (*list)[index].state->connect();
+    co_await std::move(connecting);
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  (*list)[index].failure = std::move(failure);
+  (*list)[index].done = true;
+}
+
+task<void> check_one(connection_pointer state) {
+  task<connection_health> checking = state->check_health();
+  co_await std::move(checking);
+}
+
+task<void> close_one(connection_pointer state, duration drain, duration force, connection_phase finally) {
+  task<void> closing = state->close(drain, force, finally);
+  co_await std::move(closing);
+}
+
+// Several failures in one text, a line each.
+error summary_of(const attempts& list) {
+  std::size_t failed = 0;
+  const error* first = nullptr;
+  std::string lines;
+  for (const auto& each : list) {
+    if (!each.failure) continue;
+    if (!first) first = &*each.failure;
+    ++failed;
+    if (failed <= 20) lines += "\n  " + std::string(each.failure->what());
+  }
+  if (failed == 1) return *first;
+  return error(first->portable_code(), std::to_string(failed) + " of " + std::to_string(list.size()) +
+                                           " connections could not be opened:" + lines);
+}
+
+}  // namespace
+
+task<connect_report> manager_core::connect() {
+  const auto keep = shared_from_this();
+  require_open("connect");
+  const auto list = std::make_shared<attempts>();
+  for (auto& state : all()) {
+    if (state->phase() == connection_phase::connected || state->limits().lazy_connect) continue;
+    attempt& one = list->emplace_back();
+    one.state = std::move(state);
+  }
+  std::vector<task<void>> work;
+  for (std::size_t i = 0; i < list->size(); ++i) work.push_back(try_connect(list, i));
+  task<wait_result> all_done = run_all(work_, std::move(work));
+  const wait_result ended = co_await std::move(all_done);
+  throw_unless_ready(ended);
+
+  connect_report report;
+  bool critical_failed = false;
+  for (const auto& each : *list) {
+    if (!each.failure) {
+      report.connected.push_back(each.state->name());
+      continue;
+    }
+    critical_failed = critical_failed || is_critical(*each.state);
+    connect_report::failure failure{each.state->name(), *each.failure};
+    report.failed.push_back(std::move(failure));
+  }
+  if (critical_failed || (report.connected.empty() && !report.failed.empty())) {
+    for (const auto& each : *list) {
+      if (each.failure) continue;
+      task<void> closing = each.state->close(duration::zero(), duration::zero(), connection_phase::closed);
+      co_await std::move(closing);
+    }
+    throw summary_of(*list);
+  }
+  for (const auto& each : report.failed) {
+    log_.error("manager", "a connection could not be opened",
+               {{"connection", each.name}, {"error", each.cause.what()}});
+  }
+  co_return report;
+}
+
+task<void> manager_core::close(duration drain, duration force) {
+  const auto keep = shared_from_this();
+  closing_.store(true, std::memory_order_release);
+  std::vector<task<void>> work;
+  for (auto& state : all()) {
+    // One that was never used has nothing to drain; closing it here keeps the background asleep.
+    if (state->phase() == connection_phase::registered || state->phase() == connection_phase::closed) {
+      task<void> closing = state->close(drain, force, connection_phase::closed);
+      co_await std::move(closing);
+    } else {
+      work.push_back(close_one(std::move(state), drain, force, connection_phase::closed));
+    }
+  }
+  if (work.empty()) co_return;
+  const std::size_t count = work.size();  // all at once: each may need the whole time
+  log_.info("manager", "closing connections", {{"count", std::to_string(count)}});
+  task<wait_result> all_done = run_all(work_, std::move(work), count);
+  co_await std::move(all_done);
+}
+
+connection_health manager_core::annotate(connection_health found, const connection_state& state) const {
+  found.critical = is_critical(state);
+  found.active = active().get() == &state;
+  return found;
+}
+
+task<health_report> manager_core::check_health() {
+  const auto keep = shared_from_this();
+  std::vector<task<void>> work;
+  for (auto& state : all()) {
+    const bool untouched = state->phase() == connection_phase::registered && state->limits().lazy_connect;
+    if (!untouched) work.push_back(check_one(std::move(state)));
+  }
+  task<wait_result> all_done = run_all(work_, std::move(work));
+  co_await std::move(all_done);
+  co_return last_health();
+}
+
+health_report manager_core::last_health() const {
+  health_report report;
+  for (const auto& state : all()) {
+    auto& entry = report.databases.emplace_back(annotate(state->last_health(), *state));
+    if (entry.critical && entry.status == health_status::unhealthy) report.healthy = false;
+  }
+  return report;
+}
+
+}  // namespace detail
+}  // namespace polypool

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manager/sql_call.hpp"
+
+#include <algorithm>
+
+namespace polypool {
+namespace detail {
+
+void throw_row_count(std::size_t wanted, std::size_t got) {
+  throw error(errc::row_count,
+              "the statement gave " + std::to_string(got) + " rows where " + std::to_string(wanted) + " was asked for");
+}
+
+environment call_context::limited(const environment& parent) const noexcept {
+  environment env = parent;
+  env.time = &state->time();
+  const auto configured = std::chrono::duration_cast<duration>(state->limits().query_timeout);
+  const duration limit = how && how->timeout() ? *how->timeout() : configured;
+  if (limit > duration::zero()) {
+    // A few milliseconds more or less do not matter to a limit of seconds, and reading the exact clock costs as much as
+    // taking a session from the pool.
+    const auto now = limit >= std::chrono::seconds(5) ? env.time->coarse_now() : env.time->now();
+    env.deadline = std::min(env.deadline, saturating_add(now, limit));
+  }
+  return env;
+}
+
+environment blocking_environment(clock& time) noexcept {
+  environment env;
+  env.time = &time;
+  return env;
+}
+
+error in_context(error problem, const call_context& context, std::string_view operation) {
+  return problem.at(context.state->name(), context.operation(operation));
+}
+
+task<result> execute_on(const call_context& context, sql_session& on, statement what, const environment& env) {
+  std::optional<error> failure;
+  try {
+    task<result> executing = on.execute(what);
+    result rows = co_await std::move(executing).in(env);
+    context.state->count_query(false);
+    co_return rows;
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  context.state->count_query(true);
+  throw in_context(std::move(*failure), context, "query");
+}
+
+}  // namespace detail
+
+void sql_operations::execute_script(std::string_view text) {
+  run(script_owned(std::string(text)), detail::blocking_environment(time()));
+}
+
+task<std::uint64_t> sql_operations::affected(task<result> work) {
+  const result rows = co_await std::move(work);
+  co_return rows.affected_rows();
+}
+
+// the handle ---------------------------------------------------------------------------------------------------------
+
+sql_database::sql_database(std::shared_ptr<detail::manager_core> core,
+                           std::shared_ptr<detail::connection_state> state) noexcept
+    : core_(std::move(core)), state_(std::move(state)) {}
+
+namespace {
+
+// Where a call goes: the named connection, what took its name after it was removed, or the active one.
+detail::call_context target_of(const detail::manager_core& core, const detail::connection_pointer& named,
+                               const std::shared_ptr<const call>& how) {
+  detail::call_context context;
+  context.how = how;
+  if (!named) {
+    context.state = core.require_active();
+  } else if (!named->gone()) [[likely]] {
+    context.state = named;
+  } else {
+    context.state = core.find(named->name());
+    if (!context.state) {
+      throw error(errc::connection_closed, "the connection was removed")
+          .with_hint("register it again, or use another")
+          .at(named->name(), context.operation("query"));
+    }
+  }
+  if (context.state->kind() != database_kind::sql) {
+    throw error(errc::not_sql_database, "it is a " + std::string(config::to_string(context.state->type())) +
+                                            " connection, which does not speak SQL")
+        .at(context.state->name(), context.operation("query"));
+  }
+  if (core.closing()) {
+    throw error(errc::shutting_down, "Cannot get connection pool during shutdown")
+        .at(context.state->name(), context.operation("query"));
+  }
+  return context;
+}
+
+task<result> execute_once(const detail::call_context& context, statement what) {
+  const environment parent = co_await this_environment();
+  const environment env = context.limited(parent);
+  lease borrowed = context.state->usable_pool().try_acquire();
+  if (!borrowed) {
+    task<lease> waiting = context.state->acquire(std::source_location::current());
+    borrowed = co_await std::move(waiting).in(env);
+  }
+  auto& session = static_cast<sql_session&>(borrowed.session());
+  task<result> executing = detail::execute_on(context, session, what, env);
+  co_return co_await std::move(executing);
+}
+
+task<void> script_once(const detail::call_context& context, std::string_view text) {
+  const environment parent = co_await this_environment();
+  const environment env = context.limited(parent);
+  task<lease> waiting = context.state->acquire(std::source_location::current());
+  const lease borrowed = co_await std::move(waiting).in(env);
+  std::optional<error> failure;
+  try {
+    task<void> executing = static_cast<sql_session&>(borrowed.session()).execute_script(text);
+    co_await std::move(executing).in(env);
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  context.state->count_query(failure.has_value());
+  if (failure) throw detail::in_context(std::move(*failure), context, "script");
+}
+
+task<result> execute_owned(detail::call_context context, std::string text, std::vector<value> parameters) {
+  const statement what(text, parameters);
+  task<result> executing = execute_once(context, what);
+  co_return co_await std::move(executing);
+}
+
+task<void> script_owned_text(detail::call_context context, std::string text) {
+  task<void> executing = script_once(context, text);
+  co_await std::move(executing);
+}
+
+task<std::unique_ptr<detail::stream_state>> stream_once(detail::call_context context, statement what) {
+  const environment parent = co_await this_environment();
+  const environment env = context.limited(parent);
+  auto stream = std::make_unique<detail::stream_state>();
+  stream->context = std::move(context);
+  task<lease> waiting = stream->context.state->acquire(std::source_location::current());
+  stream->session = co_await std::move(waiting).in(env);
+  task<std::unique_ptr<detail::stream_state>> opening = detail::open_stream(std::move(stream), what);
+  co_return co_await std::move(opening);
+}
+
+task<std::unique_ptr<detail::stream_state>> stream_owned_text(detail::call_context context, std::string text,
+                                                              std::vector<value> parameters) {
+  const statement what(text, parameters);
+  task<std::unique_ptr<detail::stream_state>> opening = stream_once(std::move(context), what);
+  co_return co_await std::move(opening);
+}
+
+task<std::shared_ptr<detail::transaction_state>> begin_once(detail::call_context context, transaction_options options,
+                                                            std::source_location where) {
+  const environment parent = co_await this_environment();
+  const environment env = context.limited(parent);
+  auto tx = std::make_shared<detail::transaction_state>();
+  tx->context = std::move(context);
+  task<lease> waiting = tx->context.state->acquire(where);
+  tx->session = co_await std::move(waiting).in(env);
+  const std::string text = tx->sql().begin_statement(options);
+  const statement what(text);
+  task<result> beginning = detail::execute_on(tx->context, tx->sql(), what, env);
+  co_await std::move(beginning);
+  co_return tx;
+}
+
+task<polypool::lease> lease_once(detail::call_context context, std::source_location where) {
+  task<polypool::lease> waiting = context.state->acquire(where);
+  co_return co_await std::move(waiting);
+}
+
+}  // namespace
+
+std::string sql_database::name() const { return target_of(*core_, state_, call_).state->name(); }
+
+sql_database sql_database::with(call how) const {
+  sql_database other = *this;
+  other.call_ = std::make_shared<const call>(std::move(how));
+  return other;
+}
+
+clock& sql_database::time() const noexcept { return core_->time(); }
+
+// What execute_once does, without its coroutines: a thread that blocks anyway needs none around the driver's.
+result sql_database::run_now(statement what) {
+  const auto context = target_of(*core_, state_, call_);
+  const environment env = context.limited(detail::blocking_environment(context.state->time()));
+  polypool::lease borrowed = context.state->usable_pool().try_acquire();
+  if (!borrowed) borrowed = run(context.state->acquire(std::source_location::current()), env);
+  try {
+    result rows = run(static_cast<sql_session&>(borrowed.session()).execute(what), env);
+    context.state->count_query(false);
+    return rows;
+  } catch (const error& e) {
+    context.state->count_query(true);
+    throw detail::in_context(e, context, "query");
+  }
+}
+task<result> sql_database::run_owned(std::string text, std::vector<value> parameters) {
+  return execute_owned(target_of(*core_, state_, call_), std::move(text), std::move(parameters));
+}
+task<void> sql_database::script_owned(std::string text) {
+  return script_owned_text(target_of(*core_, state_, call_), std::move(text));
+}
+
+row_stream sql_database::stream_with(std::string_view text, std::span<const value> parameters) {
+  const statement what(text, parameters);
+  return row_stream(
+      run(stream_once(target_of(*core_, state_, call_), what), detail::blocking_environment(core_->time())));
+}
+task<row_stream> sql_database::stream_owned(std::string text, std::vector<value> parameters) {
+  auto opening = stream_owned_text(target_of(*core_, state_, call_), std::move(text), std::move(parameters));
+  return row_stream::made_by(std::move(opening));
+}
+
+transaction sql_database::begin(const transaction_options& options, std::source_location where) {
+  return transaction(
+      run(begin_once(target_of(*core_, state_, call_), options, where), detail::blocking_environment(core_->time())));
+}
+task<transaction> sql_database::async_begin(transaction_options options, std::source_location where) {
+  return transaction::made_by(begin_once(target_of(*core_, state_, call_), options, where));
+}
+
+polypool::lease sql_database::lease(std::source_location where) {
+  return run(async_lease(where), detail::blocking_environment(core_->time()));
+}
+task<polypool::lease> sql_database::async_lease(std::source_location where) {
+  return lease_once(target_of(*core_, state_, call_), where);
+}
+
+}  // namespace polypool

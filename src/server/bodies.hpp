@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the calls of the REST interface say in their bodies.
+#pragma once
+
+#include "server/json_body.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace polypool::server {
+
+/// One connection to create.
+struct creation {
+  std::string name;
+  std::string url;  ///< may hold a password: for the manager only
+  bool activate = false;
+};
+
+/// What a listing or removal is about.
+enum class connection_kind : unsigned char { database, redis };
+
+struct removal {
+  connection_kind kind = connection_kind::database;
+  std::string name;
+};
+
+struct test_request {
+  std::optional<std::string> database;
+  std::optional<std::string> redis;
+};
+
+// Each throws http_failure (400) that says which field is missing or wrong.
+
+/// `{connections:[{name, url, setAsActive?}]}`; `databaseUrl` and `redisUrl` are other words for `url`.
+std::vector<creation> decode_creations(std::string_view body, std::size_t max_depth = default_json_depth);
+/// `{connectionName}`
+std::string decode_connection_name(std::string_view body, std::size_t max_depth = default_json_depth);
+/// The same where the name may be left out.
+std::optional<std::string> decode_optional_name(std::string_view body, std::size_t max_depth = default_json_depth);
+/// `{type, connectionName}`
+removal decode_removal(std::string_view body, std::size_t max_depth = default_json_depth);
+/// `{database?, redis?}`
+test_request decode_test(std::string_view body, std::size_t max_depth = default_json_depth);
+
+/// What is wrong with a name for a new connection; empty when nothing is.
+std::string problem_of_name(std::string_view name);
+
+}  // namespace polypool::server

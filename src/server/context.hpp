@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the handlers share.
+#pragma once
+
+#include "server/router.hpp"
+#include "server/shared_health.hpp"
+
+#include <polypool/manager.hpp>
+#include <polypool/telemetry.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+
+namespace polypool::server {
+
+struct context {
+  context(polypool::manager& served, log::logger logger, std::size_t json_depth);
+  polypool::manager& manager;
+  log::logger log;
+  std::size_t max_json_depth;
+  shared_health health;
+  metrics_exporter metrics;
+  std::atomic<bool> shutting_down{false};
+  const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+};
+
+// Each adds its calls. The context outlives the router.
+void add_multi_routes(router& routes, context& shared);
+void add_admin_routes(router& routes, context& shared);
+void add_probe_routes(router& routes, context& shared);
+
+/// The connection of that name. Throws http_failure 404 `Database connection 'x' not found`.
+connection find_connection(const context& shared, const std::string& name);
+[[noreturn]] void throw_not_found(const std::string& name);
+/// Throws http_failure 501: this build has no driver for Redis.
+[[noreturn]] void throw_no_redis();
+
+/// Answers with the handler, whatever it throws; interrupted after the time limit or when told to stop.
+task<response> answer(const context& shared, const handler& with, const request& asked, duration limit,
+                      std::stop_token stop);
+
+}  // namespace polypool::server

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/context.hpp"
+#include "server/listener.hpp"
+
+#include <polypool/server.hpp>
+
+#include <utility>
+
+namespace polypool {
+
+struct http_server::parts {
+  parts(polypool::manager& manager, const config::server_settings& settings, log::logger log,
+        const server_limits& limits)
+      : shared(manager, log, limits.max_json_depth),
+        routes(make_routes(shared)),
+        front(settings, limits, *routes, answer_with(limits), log) {}
+
+  static std::unique_ptr<server::router> make_routes(server::context& shared) {
+    auto routes = std::make_unique<server::router>();
+    server::add_probe_routes(*routes, shared);
+    server::add_admin_routes(*routes, shared);
+    server::add_multi_routes(*routes, shared);
+    return routes;
+  }
+  server::answering answer_with(const server_limits& limits) {
+    return [this, limit = limits.handler_timeout](const server::handler& with, const server::request& asked,
+                                                  std::stop_token stop) {
+      return server::answer(shared, with, asked, limit, std::move(stop));
+    };
+  }
+
+  server::context shared;
+  std::unique_ptr<server::router> routes;
+  server::listener front;  // last: its thread uses the others
+};
+
+http_server::http_server(manager& manager, const config::server_settings& settings, log::logger log,
+                         const server_limits& limits)
+    : parts_(std::make_unique<parts>(manager, settings, std::move(log), limits)) {}
+http_server::~http_server() { stop(std::chrono::seconds(2)); }
+
+std::uint16_t http_server::port() const noexcept { return parts_->front.port(); }
+const std::string& http_server::address() const noexcept { return parts_->front.address(); }
+void http_server::announce_shutdown() noexcept { parts_->shared.shutting_down = true; }
+
+void http_server::stop(duration drain) {
+  announce_shutdown();
+  parts_->front.stop(drain);
+}
+
+}  // namespace polypool

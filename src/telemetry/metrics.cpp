@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only file that sees prometheus-cpp.
+#include "base/utf8.hpp"
+
+#include <polypool/telemetry.hpp>
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <utility>
+
+namespace polypool {
+namespace {
+
+using labels = std::vector<prometheus::ClientMetric::Label>;
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+double seconds(std::chrono::nanoseconds value) { return std::chrono::duration<double>(value).count(); }
+
+labels name_and_type(const connection_sample& sample) {
+  return {{"name", to_valid_utf8(sample.name)}, {"type", to_valid_utf8(sample.type)}};
+}
+labels with(labels all, std::string name, std::string value) {
+  all.push_back({std::move(name), std::move(value)});
+  return all;
+}
+
+void add_number(MetricFamily& family, labels all, double value) {
+  ClientMetric metric;
+  metric.label = std::move(all);
+  if (family.type == MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  family.metric.push_back(std::move(metric));
+}
+
+void add_histogram(MetricFamily& family, labels all, const histogram_snapshot& taken) {
+  ClientMetric metric;
+  metric.label = std::move(all);
+  std::uint64_t so_far = 0;
+  for (std::size_t i = 0; i < duration_buckets.size(); ++i) {
+    so_far += taken.counts[i];
+    metric.histogram.bucket.push_back({so_far, duration_buckets[i]});
+  }
+  metric.histogram.sample_count = so_far + taken.counts.back();
+  metric.histogram.sample_sum = seconds(taken.sum);
+  family.metric.push_back(std::move(metric));
+}
+
+// Each family with how one connection's sample adds to it.
+class families {
+ public:
+  std::vector<MetricFamily> collect(const std::vector<connection_sample>& samples) {
+    std::map<std::string, double> by_type;
+    for (const auto& sample : samples) {
+      if (!sample.metrics_enabled) continue;
+      ++by_type[to_valid_utf8(sample.type)];
+      add(sample);
+    }
+    for (const auto& [type, count] : by_type) add_number(total_, {{"type", type}}, count);
+    add_number(build_, {{"version", std::string(build_version())}}, 1);
+    return {build_,        total_,        status_,     pool_size_,       wait_count_,
+            wait_seconds_, health_check_, reconnects_, lifetime_closed_, idle_closed_};
+  }
+
+ private:
+  void add(const connection_sample& sample) {
+    const auto who = name_and_type(sample);
+    if (sample.healthy) add_number(status_, who, *sample.healthy ? 1 : 0);
+    add_number(pool_size_, with(who, "state", "open"), static_cast<double>(sample.open));
+    add_number(pool_size_, with(who, "state", "idle"), static_cast<double>(sample.idle));
+    add_number(pool_size_, with(who, "state", "in_use"), static_cast<double>(sample.in_use));
+    add_number(wait_count_, who, static_cast<double>(sample.wait_count));
+    add_number(wait_seconds_, who, seconds(sample.wait_time));
+    add_histogram(health_check_, who, sample.health_checks);
+    add_number(reconnects_, with(who, "result", "success"), static_cast<double>(sample.reconnects_succeeded));
+    add_number(reconnects_, with(who, "result", "failure"), static_cast<double>(sample.reconnects_failed));
+    add_number(lifetime_closed_, who, static_cast<double>(sample.lifetime_closed));
+    add_number(idle_closed_, who, static_cast<double>(sample.idle_closed));
+  }
+
+  MetricFamily build_{"polypool_build_info", "The running build; always 1", MetricType::Gauge, {}};
+  MetricFamily total_{"dbmanager_connections_total", "Configured connections by type", MetricType::Gauge, {}};
+  MetricFamily status_{"dbmanager_connection_status", "Health: 1 healthy, 0 unhealthy", MetricType::Gauge, {}};
+  MetricFamily pool_size_{"dbmanager_connection_pool_size", "Sessions of the pool by state", MetricType::Gauge, {}};
+  MetricFamily wait_count_{
+      "dbmanager_connection_wait_count", "Times a caller waited for a session", MetricType::Counter, {}};
+  MetricFamily wait_seconds_{"dbmanager_connection_wait_duration_seconds",
+                             "Time that callers waited for a session, all together",
+                             MetricType::Counter,
+                             {}};
+  MetricFamily health_check_{
+      "dbmanager_health_check_duration_seconds", "Time that health checks took", MetricType::Histogram, {}};
+  MetricFamily reconnects_{
+      "dbmanager_reconnect_attempts_total", "Attempts to reconnect by result", MetricType::Counter, {}};
+  MetricFamily lifetime_closed_{"dbmanager_connection_lifetime_closed_total",
+                                "Sessions closed because they reached their greatest age",
+                                MetricType::Counter,
+                                {}};
+  MetricFamily idle_closed_{"dbmanager_connection_idle_closed_total",
+                            "Sessions closed because they were idle too long",
+                            MetricType::Counter,
+                            {}};
+};
+
+class collector final : public prometheus::Collectable {
+ public:
+  explicit collector(sample_source source) : source_(std::move(source)) {}
+  std::vector<MetricFamily> Collect() const override {
+    auto all = families().collect(source_());
+    std::erase_if(all, [](const MetricFamily& family) { return family.metric.empty(); });
+    return all;
+  }
+
+ private:
+  const sample_source source_;
+};
+
+}  // namespace
+
+std::string_view build_version() noexcept { return POLYPOOL_VERSION; }
+
+metrics_exporter::metrics_exporter(sample_source source) : metrics_(std::make_shared<collector>(std::move(source))) {}
+metrics_exporter::~metrics_exporter() = default;
+
+std::string metrics_exporter::text() const { return prometheus::TextSerializer().Serialize(metrics_->Collect()); }
+
+std::shared_ptr<prometheus::Collectable> metrics_exporter::collectable() const { return metrics_; }
+
+}  // namespace polypool

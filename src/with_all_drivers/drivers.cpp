@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <polypool/drivers.hpp>
+#if POLYPOOL_POSTGRES
+#include <polypool/postgres.hpp>
+#endif
+#if POLYPOOL_SQLITE
+#include <polypool/sqlite.hpp>
+#endif
+
+namespace polypool {
+
+driver_list default_drivers() {
+  driver_list all;
+#if POLYPOOL_POSTGRES
+  all.push_back(postgres::make_driver());
+#endif
+#if POLYPOOL_SQLITE
+  all.push_back(sqlite::make_driver());
+#endif
+  return all;
+}
+
+}  // namespace polypool

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixture.hpp"
+
+#include <boost/json.hpp>
+
+#include <csignal>
+#include <optional>
+
+namespace polypool::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class daemon_test : public cli_test {
+ protected:
+  // A daemon on a free port, and its URL from what it printed.
+  void start() {
+    daemon_.emplace(words({"serve", "--listen", "127.0.0.1:0"}), options());
+    ASSERT_TRUE(daemon_->wait_for("Ctrl-C stops.")) << daemon_->wait(std::chrono::seconds(1)).err;
+    const auto begin = daemon_->out().find("http://");
+    url_ = daemon_->out().substr(begin, daemon_->out().find("/health", begin) - begin);
+  }
+  std::optional<child_process> daemon_;
+  std::string url_;
+};
+
+TEST_F(daemon_test, serves_tells_where_and_stops_on_a_signal) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    start();
+    EXPECT_THAT(daemon_->out(), AllOf(HasSubstr("serves 2 connections from polypool.yaml"), HasSubstr("/metrics"),
+                                      HasSubstr(" list --url " + url_)));
+    daemon_->send_signal(signal);
+    const auto done = daemon_->wait();
+    EXPECT_EQ(done.status, 0) << done.err;
+  }
+}
+
+TEST_F(daemon_test, answers_list_health_and_stats) {
+  start();
+  EXPECT_EQ(output({"list", "--url", url_}),
+            "NAME   TYPE    TARGET    PHASE      HEALTH   ROLE              TAGS\n"
+            "books  sqlite  books.db  connected  healthy  active, critical  team=library\n"
+            "other  sqlite  other.db  connected  healthy                    \n");
+  const auto health = output({"health", "--url", url_});
+  EXPECT_THAT(health, AllOf(HasSubstr("Connection 'books' is healthy"), HasSubstr("Connection 'other' is healthy")));
+  EXPECT_THAT(output({"health", "other", "--url", url_}), Not(HasSubstr("books")));
+  EXPECT_EQ(polypool({"health", "nobody", "--url", url_}).status, 3);
+  EXPECT_THAT(output({"stats", "--url", url_}), AllOf(HasSubstr("NAME "), HasSubstr("books ")));
+  const auto numbers = boost::json::parse(output({"stats", "--url", url_, "-f", "json"}));
+  EXPECT_EQ(numbers.at("summary").at("total").as_int64(), 2);
+  daemon_->send_signal(SIGTERM);
+  EXPECT_EQ(daemon_->wait().status, 0);
+}
+
+TEST_F(daemon_test, goes_on_without_a_connection_that_fails) {
+  write("polypool.yaml", R"(polypool:
+  retry_attempts: 1
+  connections:
+    books: {type: sqlite, filepath: books.db, critical: true}
+    lost: {type: sqlite, filepath: no/such/folder/lost.db}
+)");
+  start();
+  EXPECT_EQ(polypool({"health", "--url", url_}).status, 1);
+  EXPECT_EQ(polypool({"health", "--url", url_, "--critical"}).status, 0);
+  daemon_->send_signal(SIGTERM);
+  const auto done = daemon_->wait();
+  EXPECT_EQ(done.status, 0);
+  EXPECT_THAT(done.err, HasSubstr("lost"));
+}
+
+TEST_F(daemon_test, does_not_start_without_a_critical_connection) {
+  write("polypool.yaml", R"(polypool:
+  retry_attempts: 1
+  connections:
+    books: {type: sqlite, filepath: books.db}
+    lost: {type: sqlite, filepath: no/such/folder/lost.db, critical: true}
+)");
+  const auto done = polypool({"serve", "--listen", "127.0.0.1:0"});
+  EXPECT_EQ(done.status, 1);
+  EXPECT_THAT(done.err, AllOf(HasSubstr("error: "), HasSubstr("lost")));
+}
+
+TEST_F(daemon_test, a_wrong_address_is_explained) {
+  for (const char* where : {"127.0.0.1:http", "[::1", "127.0.0.1:99999"}) {
+    const auto done = polypool({"serve", "--listen", where});
+    EXPECT_EQ(done.status, 2) << where;
+    EXPECT_THAT(done.err, HasSubstr("is not HOST:PORT"));
+  }
+  EXPECT_EQ(polypool({"serve", "--log-level", "loud"}).status, 2);
+}
+
+TEST_F(daemon_test, asking_nobody_is_explained) {
+  start();
+  daemon_->send_signal(SIGTERM);
+  EXPECT_EQ(daemon_->wait().status, 0);
+  const auto done = polypool({"list", "--url", url_});
+  EXPECT_EQ(done.status, 1);
+  EXPECT_THAT(done.err, AllOf(HasSubstr("error: cannot reach the daemon at 127.0.0.1:"), HasSubstr("polypool serve")));
+  EXPECT_EQ(polypool({"list", "--url", "https://127.0.0.1:1"}).status, 2);
+  EXPECT_EQ(polypool({"list", "--url", "nonsense"}).status, 2);
+}
+
+TEST_F(daemon_test, health_without_a_daemon_probes_from_here) {
+  EXPECT_THAT(output({"health"}),
+              AllOf(HasSubstr("Connection 'books' is healthy"), HasSubstr("Connection 'other' is healthy")));
+  EXPECT_THAT(output({"health", "books"}), Not(HasSubstr("other")));
+  EXPECT_EQ(polypool({"health", "nobody"}).status, 3);
+  EXPECT_THAT(output({"stats", "--config", "polypool.yaml"}), HasSubstr("books "));
+  write("polypool.yaml", "polypool: {connections: {lost: {type: sqlite, filepath: no/such/folder/lost.db}}}\n");
+  const auto done = polypool({"health"});
+  EXPECT_EQ(done.status, 1);
+  EXPECT_THAT(done.out, HasSubstr("unhealthy"));
+}
+
+}  // namespace
+}  // namespace polypool::test

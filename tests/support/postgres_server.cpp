@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/postgres_server.hpp"
+
+#include <libpq-fe.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <poll.h>
+#include <signal.h>
+#include <stdexcept>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace polypool::test {
+namespace {
+
+PGconn* as_connection(void* pointer) { return static_cast<PGconn*>(pointer); }
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// The output and status of a shell command.
+std::pair<std::string, int> shell(const std::string& command) {
+  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) throw std::runtime_error("popen failed: " + command);
+  std::string out;
+  char buffer[4096];
+  while (const auto count = ::fread(buffer, 1, sizeof buffer, pipe)) out.append(buffer, count);
+  const int status = ::pclose(pipe);
+  return {out, WIFEXITED(status) ? WEXITSTATUS(status) : 255};
+}
+
+struct process_state {
+  char state = 'X';
+  int parent = 0;
+};
+process_state state_of(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  process_state out;
+  if (const auto end = text.rfind(')'); end != std::string::npos && end + 4 < text.size()) {
+    out.state = text[end + 2];
+    out.parent = std::atoi(text.c_str() + end + 4);
+  }
+  return out;
+}
+bool runs(int pid) {
+  const char state = state_of(pid).state;
+  return state != 'X' && state != 'Z';
+}
+
+const std::string control_script = POLYPOOL_SOURCE_DIR "/tests/support/postgres_control";
+
+struct shared_server {
+  std::optional<postgres_address> address;
+  std::string why_not;
+  shared_server() {
+    const std::string folder = POLYPOOL_SERVERS_DIR;
+    if (const char* url = std::getenv("POSTGRES_URL"); url != nullptr && *url != 0) {
+      address = postgres_address::parse(url);
+    } else if (const auto line = read_file(folder + "/postgres.env"); line.starts_with("POSTGRES_URL=")) {
+      address = postgres_address::parse(line.substr(13));
+    } else if (auto reason = read_file(folder + "/postgres.skip"); !reason.empty()) {
+      why_not = "no PostgreSQL server to test with: " + reason;
+    } else {
+      why_not = "no PostgreSQL server to test with: set POSTGRES_URL, or run tests/support/servers start " + folder;
+    }
+  }
+};
+const shared_server& shared() {
+  static const shared_server instance;
+  return instance;
+}
+
+}  // namespace
+
+bool wait_until(const std::function<bool()>& predicate, duration timeout) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (!predicate()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    ::poll(nullptr, 0, 5);  // only to leave the processor to those we wait for
+  }
+  return true;
+}
+
+postgres_address postgres_address::parse(std::string_view url) {
+  char* problem = nullptr;
+  PQconninfoOption* options = PQconninfoParse(std::string(url).c_str(), &problem);
+  if (options == nullptr) {
+    std::string text = problem ? problem : "out of memory";
+    PQfreemem(problem);
+    throw std::runtime_error("POSTGRES_URL: " + text);
+  }
+  postgres_address out;
+  for (const auto* option = options; option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view key = option->keyword;
+    if (key == "host") out.host = option->val;
+    if (key == "port") out.port = static_cast<std::uint16_t>(std::atoi(option->val));
+    if (key == "user") out.user = option->val;
+    if (key == "password") out.password = option->val;
+    if (key == "dbname") out.database = option->val;
+  }
+  PQconninfoFree(options);
+  return out;
+}
+
+std::string postgres_address::url() const {
+  return "postgres://" + user + ":" + password + "@" + host + ":" + std::to_string(port) + "/" + database;
+}
+
+endpoint postgres_address::to_endpoint(std::string_view application_name) const {
+  endpoint out;
+  out.host = host;
+  out.port = port;
+  out.user = user;
+  out.password = secret(password);
+  out.database = database;
+  out.options["application_name"] = application_name;
+  return out;
+}
+
+postgres_admin::postgres_admin(const postgres_address& where) : connection_(PQconnectdb(where.url().c_str())) {
+  if (PQstatus(as_connection(connection_)) != CONNECTION_OK) {
+    const std::string text = PQerrorMessage(as_connection(connection_));
+    PQfinish(as_connection(connection_));
+    throw std::runtime_error("the test's own session: " + text);
+  }
+  PQsetNoticeProcessor(as_connection(connection_), [](void*, const char*) {}, nullptr);
+}
+
+postgres_admin::~postgres_admin() { PQfinish(as_connection(connection_)); }
+
+postgres_admin::rows postgres_admin::execute(const std::string& sql) {
+  const std::unique_ptr<PGresult, decltype(&PQclear)> answer(PQexec(as_connection(connection_), sql.c_str()), &PQclear);
+  const auto status = PQresultStatus(answer.get());
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+    throw std::runtime_error(sql + ": " + PQerrorMessage(as_connection(connection_)));
+  }
+  rows out(static_cast<std::size_t>(PQntuples(answer.get())));
+  for (std::size_t r = 0; r < out.size(); ++r) {
+    for (int c = 0; c < PQnfields(answer.get()); ++c) {
+      out[r].emplace_back(PQgetvalue(answer.get(), static_cast<int>(r), c));
+    }
+  }
+  return out;
+}
+
+std::string postgres_admin::value(const std::string& sql) {
+  const auto all = execute(sql);
+  if (all.empty() || all.front().empty()) throw std::runtime_error(sql + ": no row");
+  return all.front().front();
+}
+
+int postgres_admin::count_sessions(std::string_view application_name) {
+  return std::stoi(
+      value("SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + std::string(application_name) + "'"));
+}
+
+const std::optional<postgres_address>& shared_postgres::address() { return shared().address; }
+const std::string& shared_postgres::why_not() { return shared().why_not; }
+
+postgres_playground::postgres_playground(const postgres_address& where) : where_(where), admin_(where) {
+  static std::atomic<int> counter = 0;
+  name_ = "polypool_test_" + std::to_string(::getpid()) + "_" + std::to_string(++counter);
+  admin_.execute("CREATE SCHEMA " + name_);
+}
+
+postgres_playground::~postgres_playground() {
+  try {
+    admin_.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '" + name_ + "'");
+    admin_.execute("DROP SCHEMA " + name_ + " CASCADE");
+  } catch (const std::exception& problem) {
+    ADD_FAILURE() << "the test's schema is not gone: " << problem.what();
+  }
+}
+
+polypool::endpoint postgres_playground::endpoint() const {
+  auto out = where_.to_endpoint(name_);
+  out.schema = name_;
+  return out;
+}
+
+bool postgres_playground::sessions_become(int wanted) {
+  return wait_until([&] { return sessions() == wanted; });
+}
+
+std::string private_postgres::why_not() {
+  auto [text, status] = shell(control_script + " check");
+  return status == 0 ? std::string() : text;
+}
+
+private_postgres::private_postgres() {
+  std::string folder = (std::filesystem::temp_directory_path() / "polypool-private.XXXXXX").string();
+  if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder " + folder);
+  folder_ = folder;
+  try {
+    control("create");
+    control("start");
+  } catch (...) {
+    shell(control_script + " destroy " + folder_);
+    throw;
+  }
+  address_ = postgres_address::parse(read_file(folder_ + "/url"));
+}
+
+private_postgres::~private_postgres() {
+  if (suspended_) signal_all(SIGCONT);
+  shell(control_script + " destroy " + folder_);
+}
+
+void private_postgres::control(const std::string& command) const {
+  auto [text, status] = shell(control_script + " " + command + " " + folder_);
+  if (status != 0) throw std::runtime_error("postgres_control " + command + ": " + text);
+}
+
+void private_postgres::start() { control("start"); }
+void private_postgres::stop_fast() { control("stop"); }
+void private_postgres::restart() {
+  stop_fast();
+  start();
+}
+
+// The server and its children.
+std::vector<int> private_postgres::processes() const {
+  const int server = std::atoi(read_file(folder_ + "/data/postmaster.pid").c_str());
+  if (server <= 0 || !runs(server)) return {};
+  std::vector<int> out{server};
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const int pid = std::atoi(entry.path().filename().c_str());
+    if (pid > 0 && state_of(pid).parent == server) out.push_back(pid);
+  }
+  return out;
+}
+
+void private_postgres::signal_all(int number) const {
+  for (const int pid : processes()) ::kill(pid, number);
+}
+
+void private_postgres::kill() {
+  const auto all = processes();
+  for (const int pid : all) ::kill(pid, SIGKILL);
+  suspended_ = false;
+  for (const int pid : all) {
+    if (!wait_until([&] { return !runs(pid); })) throw std::runtime_error("process survived kill -9");
+  }
+}
+
+void private_postgres::suspend() {
+  suspended_ = true;
+  signal_all(SIGSTOP);
+}
+void private_postgres::resume() {
+  signal_all(SIGCONT);
+  suspended_ = false;
+}
+
+void private_postgres::become_standby() {
+  stop_fast();
+  const auto [text, status] =
+      shell("install -o $(stat -c %U " + folder_ + "/data) -m 600 /dev/null " + folder_ + "/data/standby.signal");
+  if (status != 0) throw std::runtime_error("standby.signal: " + text);
+  start();
+}
+
+void private_postgres::promote() { postgres_admin(address_).execute("SELECT pg_promote(true, 60)"); }
+
+void postgres_test::SetUp() {
+  if (!shared_postgres::address()) GTEST_SKIP() << shared_postgres::why_not();
+  playground_ = std::make_unique<postgres_playground>(*shared_postgres::address());
+}
+
+void postgres_test::TearDown() {
+  if (!playground_) return;
+  EXPECT_TRUE(playground_->sessions_become(0)) << "sessions leaked: " << playground_->sessions();
+}
+
+}  // namespace polypool::test
