@@ -49,6 +49,9 @@ struct server_info {
   role_type role = role_type::unknown;
 };
 
+/// "primary", "replica" …
+std::string_view to_string(server_info::role_type role) noexcept;
+
 /// A native object of the driver underneath, such as `PGconn*`, with its type.
 struct native_handle {
   std::type_index type;

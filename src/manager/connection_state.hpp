@@ -61,10 +61,12 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   static task<std::unique_ptr<session>> open_session(std::shared_ptr<connection_state> self);
   pool_options options_of_pool() const;
   void require_open() const;
-  task<void> probe_once();
+  task<server_info> probe_once();
   task<void> monitor(std::stop_token stop);
   task<void> reconnect_until(std::stop_token stop);
-  void set_health(health_status status, std::string detail, duration latency);
+  /// @param server what it said of itself; without it, what it said last stays
+  void set_health(health_status status, std::string detail, duration latency,
+                  std::optional<server_info> server = std::nullopt);
 
   const std::string name_;
   endpoint where_;
