@@ -120,6 +120,9 @@ struct transaction_options {
   bool read_only = false;
 };
 
+/// In which SQL a database is spoken to where they differ: quoting, limits, what an INSERT gives back.
+enum class dialect : std::uint8_t { standard, postgres, mysql, sqlite, mssql };
+
 /// A session that speaks SQL. `$1, $2 …` are the placeholders, whatever the database.
 class sql_session : public session {
  public:
@@ -132,6 +135,7 @@ class sql_session : public session {
   /// Runs several statements separated by semicolons, without parameters; stops at the first error.
   virtual task<void> execute_script(std::string_view text) = 0;
   virtual transaction_state transaction() const noexcept = 0;
+  virtual polypool::dialect dialect() const noexcept { return polypool::dialect::standard; }
   /// The statement that begins a transaction with these options.
   virtual std::string begin_statement(const transaction_options& options) const = 0;
 };

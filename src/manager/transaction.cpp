@@ -235,6 +235,15 @@ result transaction::run_now(statement what) {
 task<result> transaction::run_owned(std::string text, std::vector<value> parameters) {
   return detail::execute_in_owned(state_, std::move(text), std::move(parameters));
 }
+task<result> transaction::run_built(std::function<built_statement(dialect)> make) {
+  state_->require_running("query");
+  built_statement made = make(state_->sql().dialect());
+  return run_owned(std::move(made.text), std::move(made.parameters));
+}
+// Without ownership: the transaction has to outlive what it gives.
+std::shared_ptr<sql_operations> transaction::shared() {
+  return std::shared_ptr<sql_operations>(std::shared_ptr<void>(), this);
+}
 task<void> transaction::script_owned(std::string text) { return detail::script_in(state_, std::move(text)); }
 row_stream transaction::stream_with(std::string_view text, std::span<const value> parameters) {
   const statement what(text, parameters);
