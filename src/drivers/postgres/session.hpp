@@ -2,11 +2,11 @@
 // One session with a PostgreSQL server, over libpq's non-blocking calls.
 #pragma once
 
+#include "driver/postgres_words.hpp"
 #include "driver/statement_cache.hpp"
 #include "drivers/postgres/native.hpp"
 #include "drivers/postgres/parameters.hpp"
 #include "drivers/postgres/rows.hpp"
-#include "drivers/postgres/statement_kind.hpp"
 
 #include <polypool/driver.hpp>
 #include <polypool/waits.hpp>
