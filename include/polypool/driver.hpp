@@ -129,8 +129,11 @@ class sql_session : public session {
   /// Runs several statements separated by semicolons, without parameters; stops at the first error.
   virtual task<void> execute_script(std::string_view text) = 0;
   virtual transaction_state transaction() const noexcept = 0;
-  /// The statement that begins a transaction with these options.
+  /// The statement that begins a transaction with these options, as far as one statement can say them; see begin().
   virtual std::string begin_statement(const transaction_options& options) const = 0;
+  /// Begins a transaction with these options. By itself it executes begin_statement(); a database that wants more than
+  /// one statement for that (MySQL sets the isolation level before) overrides it.
+  virtual task<void> begin(transaction_options options);
 };
 
 /// Opens sessions to one type of database. Thread-safe, without state of its own.

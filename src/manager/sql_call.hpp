@@ -26,6 +26,9 @@ environment blocking_environment(clock& time) noexcept;
 /// Runs a statement on a session in the given environment; counts it and gives errors their context.
 task<result> execute_on(const call_context& context, sql_session& on, statement what, const environment& env);
 
+/// Begins a transaction on a session; counts it and gives errors their context.
+task<void> begin_on(const call_context& context, sql_session& on, transaction_options options, const environment& env);
+
 /// An error with its connection and operation.
 error in_context(error problem, const call_context& context, std::string_view operation);
 
