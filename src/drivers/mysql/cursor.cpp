@@ -20,7 +20,7 @@ task<std::unique_ptr<cursor>> session::open(statement what) {
   try {
     prepared_statement* use = cached(what.text());
     if (!use) {
-      const statement_kind kind = kind_of(what.text(), dialect());
+      const statement_kind kind = kind_of(what.text(), text_dialect());
       const bool plain = kind.empty || (kind.plain && what.parameters().empty());
       if (!plain) use = co_await obtain(what.text(), kind);
       if (!use) {
@@ -104,8 +104,8 @@ task<std::shared_ptr<const row_block>> row_cursor::next() {
   check_running(co_await this_environment());
   // Never waits with rows in hand: so a deadline loses none, and slow rows come as they are made.
   const auto& wire = use_->shape.wire();
-  auto block = std::make_shared<packed_rows>(wire.size());
-  while (!no_more_ && block->size_in_bytes() < block_size) {
+  auto block = std::make_shared<cell_block>(wire.size());
+  while (!no_more_ && block->bytes() < block_size) {
     if (!has_row_) {
       fetch();
       if (owner_->call_.waiting()) {
@@ -116,7 +116,7 @@ task<std::shared_ptr<const row_block>> row_cursor::next() {
     }
     if (failure_) break;
     if (!has_row_) continue;
-    block->append(wire, owner_->splitter_.values());
+    append_binary(*block, wire, owner_->splitter_.values());
     has_row_ = false;
     ++affected_;
   }

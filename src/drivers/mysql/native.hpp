@@ -5,8 +5,8 @@
 #include <polypool/environment.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <errmsg.h>
+#include <memory>
 #include <mysql.h>
 #include <type_traits>
 

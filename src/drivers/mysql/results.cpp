@@ -36,12 +36,12 @@ task<result> session::collect(prepared_statement& use) {
                      static_cast<std::int64_t>(mysql_stmt_insert_id(raw)));
   }
   expect_rows(use);
-  auto rows = std::make_shared<packed_rows>(use.shape.wire().size());
+  auto rows = std::make_shared<cell_block>(use.shape.wire().size());
   for (;;) {
     start_fetch(use);
     if (call_.waiting()) co_await wait();
     if (!row_fetched(use)) break;
-    rows->append(use.shape.wire(), splitter_.values());
+    append_binary(*rows, use.shape.wire(), splitter_.values());
   }
   if (mysql_stmt_more_results(raw)) co_await skip_other_results(raw);
   finished();
@@ -106,9 +106,9 @@ task<result> session::text_result() {
   require(native != nullptr);
   result_shape shape;
   shape.follow({mysql_fetch_fields(native.get()), mysql_num_fields(native.get())}, utc_);
-  auto rows = std::make_shared<packed_rows>(shape.wire().size());
+  auto rows = std::make_shared<cell_block>(shape.wire().size());
   while (MYSQL_ROW row = mysql_fetch_row(native.get())) {
-    rows->append_text(shape.wire(), row, mysql_fetch_lengths(native.get()));
+    append_text(*rows, shape.wire(), row, mysql_fetch_lengths(native.get()));
   }
   const auto count = rows->rows();
   co_return result(shape.columns(), std::move(rows), count);

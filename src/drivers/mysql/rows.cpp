@@ -3,12 +3,9 @@
 
 #include "drivers/mysql/wire.hpp"
 
-#include <polypool/error.hpp>
-
-#include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
+#include <string>
 
 namespace polypool::mysql {
 
@@ -43,164 +40,109 @@ void row_splitter::take_column(void* self, unsigned int column, unsigned char** 
   *row += length;
 }
 
-// packed_rows --------------------------------------------------------------------------------------------------------
+// rows ---------------------------------------------------------------------------------------------------------------
 
-const char* packed_rows::keep(std::string_view text) {
-  if (text.size() > left_) {
-    const std::size_t size = std::max(text.size(), std::clamp<std::size_t>(text_bytes_, 128, 128 * 1024));
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    free_ = chunks_.back().get();
-    left_ = size;
+namespace {
+
+void add_unsigned(cell_block& to, const wire_column& column, std::uint64_t number) {
+  if (column.means == data_type::unsigned_integer) {
+    to.add_unsigned(number);
+  } else {
+    to.add_integer(static_cast<std::int64_t>(number), column.means);
   }
-  char* const out = free_;
-  std::ranges::copy(text, out);
-  free_ += text.size();
-  left_ -= text.size();
-  text_bytes_ += text.size();
-  return out;
-}
-
-void packed_rows::add_number(std::int64_t number, field::form form, data_type type) {
-  cell& added = cells_.emplace_back();
-  added.integer = number;
-  added.form = form;
-  added.type = type;
-}
-
-void packed_rows::add_real(double number) {
-  cell& added = cells_.emplace_back();
-  added.real = number;
-  added.form = field::form::real;
-  added.type = data_type::real;
 }
 
 // TINYINT(1) is a number all the same, and may be any small one.
-void packed_rows::add_flag(std::int64_t number) {
-  add_number(number, field::form::integer, number == 0 || number == 1 ? data_type::boolean : data_type::integer);
+void add_flag(cell_block& to, std::int64_t number) {
+  to.add_integer(number, number == 0 || number == 1 ? data_type::boolean : data_type::integer);
 }
 
-void packed_rows::add_string(std::string_view text, field::form form, data_type type) {
-  const char* const kept = keep(text);
-  cell& added = cells_.emplace_back();
-  added.text = kept;
-  added.length = static_cast<std::uint32_t>(text.size());
-  added.form = form;
-  added.type = type;
+void add_bits(cell_block& to, const wire_column& column, std::string_view data) {
+  std::uint64_t number = 0;
+  for (const char byte : data) number = number << 8 | static_cast<unsigned char>(byte);
+  add_unsigned(to, column, number);
 }
 
-void packed_rows::append(const std::vector<wire_column>& wire, std::span<const std::string_view> values) {
-  if (cells_.empty()) cells_.reserve(columns_);
-  for (std::size_t i = 0; i < columns_; ++i) {
-    if (values[i].data() == nullptr) {
-      add_number(0, field::form::null, wire[i].means);
-    } else {
-      add_binary(wire[i], values[i]);
-    }
-  }
-  ++rows_;
-}
-
-void packed_rows::append_text(const std::vector<wire_column>& wire, MYSQL_ROW row, const unsigned long* lengths) {
-  for (std::size_t i = 0; i < columns_; ++i) {
-    if (row[i] == nullptr) {
-      add_number(0, field::form::null, wire[i].means);
-    } else {
-      add_text(wire[i], {row[i], lengths[i]});
-    }
-  }
-  ++rows_;
-}
-
-void packed_rows::add_binary(const wire_column& column, std::string_view data) {
+void add_binary(cell_block& to, const wire_column& column, std::string_view data) {
   std::array<char, 40> buffer;
   switch (column.form) {
     case wire_form::integer:
-      return add_number(read_signed(data), field::form::integer, data_type::integer);
-    case wire_form::unsigned_integer: {
-      const auto form = column.means == data_type::integer ? field::form::integer : field::form::unsigned_integer;
-      return add_number(static_cast<std::int64_t>(read_unsigned(data)), form, column.means);
-    }
+      return to.add_integer(read_signed(data));
+    case wire_form::unsigned_integer:
+      return add_unsigned(to, column, read_unsigned(data));
     case wire_form::flag:
-      return add_flag(read_signed(data));
+      return add_flag(to, read_signed(data));
     case wire_form::single:
-      return add_real(widened(read_number<float>(data)));
+      return to.add_real(widened(read_number<float>(data)));
     case wire_form::real:
-      return add_real(read_number<double>(data));
+      return to.add_real(read_number<double>(data));
     case wire_form::bits:
-      return add_bits(data, column.means);
+      return add_bits(to, column, data);
     case wire_form::text:
-      return add_string(data, field::form::text, column.means);
+      return to.add_text(column.means, data);
     case wire_form::raw:
-      return add_string(data, field::form::raw_bytes, column.means);
+      return to.add_bytes(data);
     case wire_form::date:
-      return add_string(date_text(data, buffer), field::form::text, column.means);
+      return to.add_text(column.means, date_text(data, buffer));
     case wire_form::time:
-      return add_string(time_text(data, buffer), field::form::text, column.means);
+      return to.add_text(column.means, time_text(data, buffer));
     case wire_form::moment:
-      return add_string(moment_text(data, column.means == data_type::timestamp_tz, buffer), field::form::text,
-                        column.means);
+      return to.add_text(column.means, moment_text(data, column.means == data_type::timestamp_tz, buffer));
   }
 }
 
-void packed_rows::add_bits(std::string_view data, data_type type) {
-  std::uint64_t number = 0;
-  for (const char byte : data) number = number << 8 | static_cast<unsigned char>(byte);
-  if (type == data_type::boolean) {
-    add_number(static_cast<std::int64_t>(number), field::form::integer, type);
-  } else {
-    add_number(static_cast<std::int64_t>(number), field::form::unsigned_integer, type);
-  }
-}
-
-void packed_rows::add_text(const wire_column& column, std::string_view data) {
+void add_text(cell_block& to, const wire_column& column, std::string_view data) {
   const auto number = [&]<class Number>(Number out) {
     std::from_chars(data.data(), data.data() + data.size(), out);
     return out;
   };
   switch (column.form) {
     case wire_form::integer:
-      return add_number(number(std::int64_t{}), field::form::integer, column.means);
-    case wire_form::unsigned_integer: {
-      const auto form = column.means == data_type::integer ? field::form::integer : field::form::unsigned_integer;
-      return add_number(static_cast<std::int64_t>(number(std::uint64_t{})), form, column.means);
-    }
+      return to.add_integer(number(std::int64_t{}));
+    case wire_form::unsigned_integer:
+      return add_unsigned(to, column, number(std::uint64_t{}));
     case wire_form::flag:
-      return add_flag(number(std::int64_t{}));
+      return add_flag(to, number(std::int64_t{}));
     case wire_form::single:
     case wire_form::real:
-      return add_real(number(double{}));
+      return to.add_real(number(double{}));
     case wire_form::bits:
-      return add_bits(data, column.means);
+      return add_bits(to, column, data);
     case wire_form::raw:
-      return add_string(data, field::form::raw_bytes, column.means);
+      return to.add_bytes(data);
     case wire_form::text:
     case wire_form::date:
-      return add_string(data, field::form::text, column.means);
+      return to.add_text(column.means, data);
     case wire_form::time:
     case wire_form::moment: {
       std::string text(without_zeros(data));
       if (column.means == data_type::timestamp_tz) text += "+00";
-      return add_string(text, field::form::text, column.means);
+      return to.add_text(column.means, std::string_view(text));
     }
   }
 }
 
-field packed_rows::at(std::size_t row, std::size_t column) const noexcept {
-  const cell& here = cells_[row * columns_ + column];
-  const auto text = [&here] { return std::string_view(here.text, here.length); };
-  switch (here.form) {
-    case field::form::null:
-      return field::null(here.type);
-    case field::form::integer:
-      return field::integer(here.integer, here.type);
-    case field::form::unsigned_integer:
-      return field::unsigned_integer(static_cast<std::uint64_t>(here.integer));
-    case field::form::real:
-      return field::real(here.real);
-    case field::form::raw_bytes:
-      return field::raw_bytes(text());
-    default:
-      return field::text(here.type, text());
+}  // namespace
+
+void append_binary(cell_block& to, const std::vector<wire_column>& wire, std::span<const std::string_view> values) {
+  to.begin_row();
+  for (std::size_t i = 0; i < wire.size(); ++i) {
+    if (values[i].data() == nullptr) {
+      to.add_null(wire[i].means);
+    } else {
+      add_binary(to, wire[i], values[i]);
+    }
+  }
+}
+
+void append_text(cell_block& to, const std::vector<wire_column>& wire, MYSQL_ROW row, const unsigned long* lengths) {
+  to.begin_row();
+  for (std::size_t i = 0; i < wire.size(); ++i) {
+    if (row[i] == nullptr) {
+      to.add_null(wire[i].means);
+    } else {
+      add_text(to, wire[i], {row[i], lengths[i]});
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 // Results of Connector/C as rows of Polypool.
 #pragma once
 
+#include "driver/cell_block.hpp"
 #include "drivers/mysql/native.hpp"
 
 #include <polypool/result.hpp>
@@ -81,47 +82,9 @@ class row_splitter {
   bool malformed_ = false;
 };
 
-/// Rows close together in memory.
-class packed_rows final : public row_block {
- public:
-  /// @param columns how many each row has
-  explicit packed_rows(std::size_t columns) noexcept : columns_(columns) {}
-  /// Adds a row of the binary protocol.
-  void append(const std::vector<wire_column>& wire, std::span<const std::string_view> values);
-  /// Adds a row of the text protocol.
-  void append_text(const std::vector<wire_column>& wire, MYSQL_ROW row, const unsigned long* lengths);
-
-  std::size_t size_in_bytes() const noexcept { return text_bytes_ + cells_.size() * sizeof(cell); }
-  std::size_t rows() const noexcept override { return rows_; }
-  field at(std::size_t row, std::size_t column) const noexcept override;
-
- private:
-  struct cell {
-    union {
-      std::int64_t integer;
-      double real;
-      const char* text;
-    };
-    std::uint32_t length;
-    field::form form;
-    data_type type;
-  };
-  void add_binary(const wire_column& column, std::string_view data);
-  void add_text(const wire_column& column, std::string_view data);
-  void add_number(std::int64_t number, field::form form, data_type type);
-  void add_real(double number);
-  void add_flag(std::int64_t number);
-  void add_bits(std::string_view data, data_type type);
-  void add_string(std::string_view text, field::form form, data_type type);
-  const char* keep(std::string_view text);
-
-  std::size_t columns_;
-  std::size_t rows_ = 0;
-  std::vector<cell> cells_;
-  std::vector<std::unique_ptr<char[]>> chunks_;
-  char* free_ = nullptr;
-  std::size_t left_ = 0;
-  std::size_t text_bytes_ = 0;
-};
+/// Adds a row of the binary protocol.
+void append_binary(cell_block& to, const std::vector<wire_column>& wire, std::span<const std::string_view> values);
+/// Adds a row of the text protocol.
+void append_text(cell_block& to, const std::vector<wire_column>& wire, MYSQL_ROW row, const unsigned long* lengths);
 
 }  // namespace polypool::mysql

@@ -73,7 +73,7 @@ task<result> session::execute(statement what) {
   try {
     prepared_statement* use = cached(what.text());
     if (!use) {
-      const statement_kind kind = kind_of(what.text(), dialect());
+      const statement_kind kind = kind_of(what.text(), text_dialect());
       if (kind.empty) {
         check_parameter_count(0, what.parameters().size());
         co_return result();
@@ -101,7 +101,7 @@ task<void> session::execute_script(std::string_view text) {
   link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
   if (text.contains('\0')) throw error(errc::invalid_argument, "the script has a NUL character in its text");
-  const statement_kind kind = kind_of(text, dialect());
+  const statement_kind kind = kind_of(text, text_dialect());
   if (kind.empty) co_return;
   refuse_in_failed_transaction(kind);
   check_size(text.size());

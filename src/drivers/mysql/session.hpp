@@ -59,6 +59,7 @@ class session final : public sql_session {
   task<void> execute_script(std::string_view text) override;
   task<void> begin(transaction_options options) override;
   transaction_state transaction() const noexcept override;
+  polypool::dialect dialect() const noexcept override { return polypool::dialect::mysql; }
   std::string begin_statement(const transaction_options& options) const override;
 
  private:
@@ -82,7 +83,7 @@ class session final : public sql_session {
   task<void> learn_of_transaction();
 
   // Statements.
-  sql_dialect dialect() const noexcept;
+  sql_dialect text_dialect() const noexcept;
   prepared_statement* cached(std::string_view text) noexcept;
   task<prepared_statement*> obtain(std::string_view text, statement_kind kind);
   task<prepared_statement*> send(prepared_statement* use, statement what);

@@ -9,7 +9,7 @@
 
 namespace polypool::mysql {
 
-sql_dialect session::dialect() const noexcept {
+sql_dialect session::text_dialect() const noexcept {
   sql_dialect out = mysql_dialect;
   const auto status = raw_->server_status;
   if ((status & SERVER_STATUS_NO_BACKSLASH_ESCAPES) != 0) out.backslash_escapes = out.backslash_in_double = false;
@@ -37,7 +37,7 @@ task<prepared_statement*> session::obtain(std::string_view text, statement_kind 
 task<prepared_statement> session::prepare(std::string_view text, statement_kind kind) {
   if (text.contains('\0')) throw error(errc::invalid_argument, "the statement has a NUL character in its text");
   refuse_in_failed_transaction(kind);
-  auto rewritten = rewrite_placeholders(text, dialect());
+  auto rewritten = rewrite_placeholders(text, text_dialect());
   check_size(rewritten.text.size());
   sent_text_ = std::move(rewritten.text);
   unsigned int number = co_await prepare_raw();
