@@ -145,8 +145,11 @@ class sql_session : public session {
   virtual task<void> execute_script(std::string_view text) = 0;
   virtual transaction_state transaction() const noexcept = 0;
   virtual polypool::dialect dialect() const noexcept { return polypool::dialect::standard; }
-  /// The statement that begins a transaction with these options.
+  /// The statement that begins a transaction with these options, as far as one statement can say them; see begin().
   virtual std::string begin_statement(const transaction_options& options) const = 0;
+  /// Begins a transaction with these options. By itself it executes begin_statement(); a database that wants more than
+  /// one statement for that (MySQL sets the isolation level before) overrides it.
+  virtual task<void> begin(transaction_options options);
   /// The statement for a step of a savepoint; standard SQL unless the database has words of its own. Empty: the
   /// database knows no such step, and needs none (SQL Server releases nothing).
   /// @param name letters, digits and underscores

@@ -25,6 +25,18 @@ task<result> execute_on(const call_context& context, sql_session& on, statement 
   throw in_context(std::move(*failure), context, "query");
 }
 
+task<void> begin_on(const call_context& context, sql_session& on, transaction_options options, const environment& env) {
+  std::optional<error> failure;
+  try {
+    task<void> beginning = on.begin(options);
+    co_await std::move(beginning).in(env);
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  context.state->count_query(failure.has_value());
+  if (failure) throw in_context(std::move(*failure), context, "begin");
+}
+
 }  // namespace detail
 
 void sql_operations::execute_script(located_text text) {
@@ -129,9 +141,7 @@ task<std::shared_ptr<detail::transaction_state>> begin_once(detail::call_context
   tx->context = std::move(context);
   task<lease> waiting = tx->context.state->acquire(where);
   tx->session = co_await std::move(waiting).in(env);
-  const std::string text = tx->sql().begin_statement(options);
-  const statement what(text);
-  task<result> beginning = detail::execute_on(tx->context, tx->sql(), what, env);
+  task<void> beginning = detail::begin_on(tx->context, tx->sql(), options, env);
   co_await std::move(beginning);
   co_return tx;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <polypool/drivers.hpp>
+#if POLYPOOL_MYSQL
+#include <polypool/mysql.hpp>
+#endif
 #if POLYPOOL_POSTGRES
 #include <polypool/postgres.hpp>
 #endif
@@ -13,6 +16,9 @@ driver_list default_drivers() {
   driver_list all;
 #if POLYPOOL_POSTGRES
   all.push_back(postgres::make_driver());
+#endif
+#if POLYPOOL_MYSQL
+  all.push_back(mysql::make_driver());
 #endif
 #if POLYPOOL_SQLITE
   all.push_back(sqlite::make_driver());
