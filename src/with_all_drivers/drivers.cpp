@@ -3,6 +3,9 @@
 #if POLYPOOL_POSTGRES
 #include <polypool/postgres.hpp>
 #endif
+#if POLYPOOL_REDIS
+#include <polypool/redis.hpp>
+#endif
 #if POLYPOOL_SQLITE
 #include <polypool/sqlite.hpp>
 #endif
@@ -13,6 +16,9 @@ driver_list default_drivers() {
   driver_list all;
 #if POLYPOOL_POSTGRES
   all.push_back(postgres::make_driver());
+#endif
+#if POLYPOOL_REDIS
+  all.push_back(redis::make_driver());
 #endif
 #if POLYPOOL_SQLITE
   all.push_back(sqlite::make_driver());
