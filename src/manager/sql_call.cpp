@@ -11,30 +11,6 @@ void throw_row_count(std::size_t wanted, std::size_t got) {
               "the statement gave " + std::to_string(got) + " rows where " + std::to_string(wanted) + " was asked for");
 }
 
-environment call_context::limited(const environment& parent) const noexcept {
-  environment env = parent;
-  env.time = &state->time();
-  const auto configured = std::chrono::duration_cast<duration>(state->limits().query_timeout);
-  const duration limit = how && how->timeout() ? *how->timeout() : configured;
-  if (limit > duration::zero()) {
-    // A few milliseconds more or less do not matter to a limit of seconds, and reading the exact clock costs as much as
-    // taking a session from the pool.
-    const auto now = limit >= std::chrono::seconds(5) ? env.time->coarse_now() : env.time->now();
-    env.deadline = std::min(env.deadline, saturating_add(now, limit));
-  }
-  return env;
-}
-
-environment blocking_environment(clock& time) noexcept {
-  environment env;
-  env.time = &time;
-  return env;
-}
-
-error in_context(error problem, const call_context& context, std::string_view operation) {
-  return problem.at(context.state->name(), context.operation(operation));
-}
-
 task<result> execute_on(const call_context& context, sql_session& on, statement what, const environment& env) {
   std::optional<error> failure;
   try {
@@ -68,33 +44,10 @@ sql_database::sql_database(std::shared_ptr<detail::manager_core> core,
 
 namespace {
 
-// Where a call goes: the named connection, what took its name after it was removed, or the active one.
+// Where a SQL call goes.
 detail::call_context target_of(const detail::manager_core& core, const detail::connection_pointer& named,
                                const std::shared_ptr<const call>& how) {
-  detail::call_context context;
-  context.how = how;
-  if (!named) {
-    context.state = core.require_active();
-  } else if (!named->gone()) [[likely]] {
-    context.state = named;
-  } else {
-    context.state = core.find(named->name());
-    if (!context.state) {
-      throw error(errc::connection_closed, "the connection was removed")
-          .with_hint("register it again, or use another")
-          .at(named->name(), context.operation("query"));
-    }
-  }
-  if (context.state->kind() != database_kind::sql) {
-    throw error(errc::not_sql_database, "it is a " + std::string(config::to_string(context.state->type())) +
-                                            " connection, which does not speak SQL")
-        .at(context.state->name(), context.operation("query"));
-  }
-  if (core.closing()) {
-    throw error(errc::shutting_down, "Cannot get connection pool during shutdown")
-        .at(context.state->name(), context.operation("query"));
-  }
-  return context;
+  return detail::target_of(core, named, how, database_kind::sql, "query");
 }
 
 task<result> execute_once(const detail::call_context& context, statement what) {
@@ -106,6 +59,18 @@ task<result> execute_once(const detail::call_context& context, statement what) {
     borrowed = co_await std::move(waiting).in(env);
   }
   auto& session = static_cast<sql_session&>(borrowed.session());
+  task<result> executing = detail::execute_on(context, session, what, env);
+  co_return co_await std::move(executing);
+}
+
+task<result> execute_built(detail::call_context context, std::function<built_statement(dialect)> make) {
+  const environment parent = co_await this_environment();
+  const environment env = context.limited(parent);
+  task<lease> waiting = context.state->acquire(std::source_location::current());
+  const lease borrowed = co_await std::move(waiting).in(env);
+  auto& session = static_cast<sql_session&>(borrowed.session());
+  const built_statement made = make(session.dialect());
+  const statement what(made.text, made.parameters);
   task<result> executing = detail::execute_on(context, session, what, env);
   co_return co_await std::move(executing);
 }
@@ -208,6 +173,11 @@ task<result> sql_database::run_owned(std::string text, std::vector<value> parame
 task<void> sql_database::script_owned(std::string text) {
   return script_owned_text(target_of(*core_, state_, call_), std::move(text));
 }
+
+task<result> sql_database::run_built(std::function<built_statement(dialect)> make) {
+  return execute_built(target_of(*core_, state_, call_), std::move(make));
+}
+std::shared_ptr<sql_operations> sql_database::shared() { return std::make_shared<sql_database>(*this); }
 
 row_stream sql_database::stream_with(std::string_view text, std::span<const value> parameters) {
   const statement what(text, parameters);
