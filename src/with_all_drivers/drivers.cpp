@@ -6,6 +6,9 @@
 #if POLYPOOL_POSTGRES
 #include <polypool/postgres.hpp>
 #endif
+#if POLYPOOL_REDIS
+#include <polypool/redis.hpp>
+#endif
 #if POLYPOOL_SQLITE
 #include <polypool/sqlite.hpp>
 #endif
@@ -19,6 +22,9 @@ driver_list default_drivers() {
 #endif
 #if POLYPOOL_MYSQL
   all.push_back(mysql::make_driver());
+#endif
+#if POLYPOOL_REDIS
+  all.push_back(redis::make_driver());
 #endif
 #if POLYPOOL_SQLITE
   all.push_back(sqlite::make_driver());
