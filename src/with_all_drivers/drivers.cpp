@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <polypool/drivers.hpp>
+#if POLYPOOL_MONGODB
+#include <polypool/mongodb.hpp>
+#endif
 #if POLYPOOL_POSTGRES
 #include <polypool/postgres.hpp>
 #endif
@@ -16,6 +19,9 @@ driver_list default_drivers() {
 #endif
 #if POLYPOOL_SQLITE
   all.push_back(sqlite::make_driver());
+#endif
+#if POLYPOOL_MONGODB
+  all.push_back(mongodb::make_driver());
 #endif
   return all;
 }
