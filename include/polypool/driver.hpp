@@ -120,6 +120,12 @@ struct transaction_options {
   bool read_only = false;
 };
 
+/// In which SQL a database is spoken to where they differ: quoting, limits, what an INSERT gives back.
+enum class dialect : std::uint8_t { standard, postgres, mysql, sqlite, mssql };
+
+/// What is done with a savepoint.
+enum class savepoint_step : std::uint8_t { open, undo, release };
+
 /// A session that speaks SQL. `$1, $2 …` are the placeholders, whatever the database.
 class sql_session : public session {
  public:
@@ -132,8 +138,13 @@ class sql_session : public session {
   /// Runs several statements separated by semicolons, without parameters; stops at the first error.
   virtual task<void> execute_script(std::string_view text) = 0;
   virtual transaction_state transaction() const noexcept = 0;
+  virtual polypool::dialect dialect() const noexcept { return polypool::dialect::standard; }
   /// The statement that begins a transaction with these options.
   virtual std::string begin_statement(const transaction_options& options) const = 0;
+  /// The statement for a step of a savepoint; standard SQL unless the database has words of its own. Empty: the
+  /// database knows no such step, and needs none (SQL Server releases nothing).
+  /// @param name letters, digits and underscores
+  virtual std::string savepoint_statement(savepoint_step step, std::string_view name) const;
 };
 
 /// Opens sessions to one type of database. Thread-safe, without state of its own.

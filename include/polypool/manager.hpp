@@ -6,6 +6,7 @@
 
 #include <polypool/background.hpp>
 #include <polypool/config.hpp>
+#include <polypool/database.hpp>
 #include <polypool/drivers.hpp>
 #include <polypool/histogram.hpp>
 #include <polypool/pool.hpp>
@@ -216,6 +217,10 @@ class manager {
   sql_database sql(std::string_view name) const;
   /// A handle that goes to whatever database is active.
   sql_database sql() const;
+
+  /// The same database with all ways to work with it, and the one that `default_orm` picks. Throws as sql() does.
+  polypool::database database(std::string_view name) const;
+  polypool::database database() const;
 
   /// Checks all connections at once; several seconds at most. One that is lazy and was never used stays `unknown`.
   health_report health_check();

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <polypool/driver.hpp>
+#include <polypool/mapping.hpp>
 #include <polypool/pool.hpp>
 #include <polypool/result.hpp>
 
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -23,6 +25,7 @@ namespace polypool {
 
 class transaction;
 class row_stream;
+class table_query;
 namespace detail {
 class manager_core;
 class connection_state;
@@ -88,6 +91,7 @@ class sql_operations {
 
   /// Runs a statement and gives all its rows.
   template <class... Args>
+    requires(!described<Args> && ...)
   result query(std::string_view text, const Args&... args) {
     const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
     return run_now(statement(text, parameters));
@@ -99,6 +103,7 @@ class sql_operations {
   }
   /// The first row as a result of one row; throws row_count when there is none.
   template <class... Args>
+    requires(!described<Args> && ...)
   result query_one(std::string_view text, const Args&... args) {
     auto rows = query(text, args...);
     if (rows.empty()) detail::throw_row_count(1, 0);
@@ -121,7 +126,29 @@ class sql_operations {
   /// Runs several statements separated by semicolons, without parameters; stops at the first error.
   void execute_script(std::string_view text);
 
+  /// The rows as structures of type T; see mapping.hpp. Throws column_not_found, null_value, type_mismatch.
+  template <described T, class... Args>
+  std::vector<T> query(std::string_view text, const Args&... args) {
+    return mapped<T>(query(text, args...));
+  }
+  /// The first row as a structure; throws row_count when there is none.
+  template <described T, class... Args>
+  T query_one(std::string_view text, const Args&... args) {
+    return first_mapped<T>(query_one(text, args...));
+  }
+  /// The first row as a structure, if there is one.
+  template <described T, class... Args>
+  std::optional<T> query_optional(std::string_view text, const Args&... args) {
+    const result rows = query(text, args...);
+    return rows.empty() ? std::nullopt : std::optional<T>(first_mapped<T>(rows));
+  }
+
+  /// Starts a statement about a table: `db.from("posts").where("user_id", "=", 7).get()`. Where it comes from a
+  /// transaction, it must not outlive it.
+  table_query from(std::string table, std::string alias = {});
+
   template <class... Args>
+    requires(!described<Args> && ...)
   task<result> async_query(std::string text, Args... args) {
     return run_owned(std::move(text), detail::owned_list(std::move(args)...));
   }
@@ -132,6 +159,10 @@ class sql_operations {
   template <class T, class... Args>
   task<T> async_query_value(std::string text, Args... args) {
     return first_value<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
+  }
+  template <described T, class... Args>
+  task<std::vector<T>> async_query(std::string text, Args... args) {
+    return mapped_later<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
   }
   task<result> async_query_with(std::string text, std::vector<value> parameters) {
     return run_owned(std::move(text), std::move(parameters));
@@ -148,9 +179,23 @@ class sql_operations {
   virtual result run_now(statement what) = 0;
   virtual task<result> run_owned(std::string text, std::vector<value> parameters) = 0;
   virtual task<void> script_owned(std::string text) = 0;
+  /// Runs what `make` builds for the dialect of the session that it goes to.
+  virtual task<result> run_built(std::function<built_statement(dialect)> make) = 0;
+  /// These operations, for a table_query to keep.
+  virtual std::shared_ptr<sql_operations> shared() = 0;
   virtual clock& time() const noexcept = 0;
 
  private:
+  friend class table_query;
+  template <described T>
+  static T first_mapped(const result& rows) {
+    return row_mapper<T>(rows.columns())(rows.front());
+  }
+  template <described T>
+  static task<std::vector<T>> mapped_later(task<result> work) {
+    const result rows = co_await std::move(work);
+    co_return mapped<T>(rows);
+  }
   static task<std::uint64_t> affected(task<result> work);
   template <class T>
   static std::vector<T> first_column(const result& rows) {
@@ -260,6 +305,8 @@ class transaction final : public sql_operations {
   result run_now(statement what) override;
   task<result> run_owned(std::string text, std::vector<value> parameters) override;
   task<void> script_owned(std::string text) override;
+  task<result> run_built(std::function<built_statement(dialect)> make) override;
+  std::shared_ptr<sql_operations> shared() override;
   clock& time() const noexcept override;
   std::shared_ptr<detail::transaction_state> state_;
 };
@@ -316,6 +363,8 @@ class sql_database final : public sql_operations {
   task<result> run_owned(std::string text, std::vector<value> parameters) override;
   task<void> script_owned(std::string text) override;
   task<row_stream> stream_owned(std::string text, std::vector<value> parameters);
+  task<result> run_built(std::function<built_statement(dialect)> make) override;
+  std::shared_ptr<sql_operations> shared() override;
   clock& time() const noexcept override;
 
   std::shared_ptr<detail::manager_core> core_;
@@ -324,3 +373,5 @@ class sql_database final : public sql_operations {
 };
 
 }  // namespace polypool
+
+#include <polypool/table_query.hpp>  // what from() gives

@@ -2,6 +2,8 @@
 // What Polypool keeps beside an Asio execution context: timers, worker threads, registered sockets, living roots.
 #pragma once
 
+#include "async/timer_thread.hpp"
+
 #include <polypool/environment.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -9,11 +11,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/thread_pool.hpp>
 
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <unordered_set>
 
 namespace polypool::detail {
@@ -46,24 +46,6 @@ class registration {
  private:
   std::shared_ptr<registered_sockets> list_;
   int number_;
-};
-
-/// One thread that expires timers. Independent of the event loop: a deadline far away must not keep io_context::run()
-/// from returning, and arming one costs no system call.
-class timer_thread {
- public:
-  ~timer_thread() { stop(); }
-  void arm(timer& item, time_point when);
-  void disarm(timer& item) noexcept { queue_.disarm(item); }
-  void stop() noexcept;
-
- private:
-  void serve(const std::stop_token& stop);
-  timer_queue queue_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  time_point wakes_at_ = no_deadline;
-  std::jthread thread_;  // started by the first timer
 };
 
 class asio_root;

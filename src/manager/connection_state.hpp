@@ -27,6 +27,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const std::map<std::string, std::string>& tags() const noexcept { return tags_; }
   std::optional<bool> critical_wish() const noexcept { return critical_; }
   bool metrics_enabled() const noexcept { return metrics_enabled_; }
+  config::access_style access_style() const noexcept { return access_style_; }
   std::uint64_t sequence() const noexcept { return sequence_; }
   clock& time() const noexcept { return time_; }
   std::string target() const;
@@ -80,6 +81,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const config::database_type type_;
   const std::optional<bool> critical_;
   const bool metrics_enabled_;
+  const config::access_style access_style_;
 
   std::atomic<connection_phase> phase_{connection_phase::registered};
   std::atomic<health_status> health_{health_status::unknown};

@@ -63,6 +63,18 @@ task<result> execute_once(const detail::call_context& context, statement what) {
   co_return co_await std::move(executing);
 }
 
+task<result> execute_built(detail::call_context context, std::function<built_statement(dialect)> make) {
+  const environment parent = co_await this_environment();
+  const environment env = context.limited(parent);
+  task<lease> waiting = context.state->acquire(std::source_location::current());
+  const lease borrowed = co_await std::move(waiting).in(env);
+  auto& session = static_cast<sql_session&>(borrowed.session());
+  const built_statement made = make(session.dialect());
+  const statement what(made.text, made.parameters);
+  task<result> executing = detail::execute_on(context, session, what, env);
+  co_return co_await std::move(executing);
+}
+
 task<void> script_once(const detail::call_context& context, std::string_view text) {
   const environment parent = co_await this_environment();
   const environment env = context.limited(parent);
@@ -161,6 +173,11 @@ task<result> sql_database::run_owned(std::string text, std::vector<value> parame
 task<void> sql_database::script_owned(std::string text) {
   return script_owned_text(target_of(*core_, state_, call_), std::move(text));
 }
+
+task<result> sql_database::run_built(std::function<built_statement(dialect)> make) {
+  return execute_built(target_of(*core_, state_, call_), std::move(make));
+}
+std::shared_ptr<sql_operations> sql_database::shared() { return std::make_shared<sql_database>(*this); }
 
 row_stream sql_database::stream_with(std::string_view text, std::span<const value> parameters) {
   const statement what(text, parameters);

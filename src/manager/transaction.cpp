@@ -28,7 +28,9 @@ void transaction_state::end() noexcept {
 
 namespace {
 
+// An empty text is a step that the database does without.
 task<void> execute_text(transaction_state& tx, std::string text) {
+  if (text.empty()) co_return;
   const environment parent = co_await this_environment();
   const environment env = tx.context.limited(parent);
   const statement what(text);
@@ -49,9 +51,9 @@ task<void> settle(transaction_state& tx) {
   }
   if (tx.undo_to.empty()) co_return;
   const std::string name = std::exchange(tx.undo_to, {});
-  task<void> back = execute_text(tx, "ROLLBACK TO SAVEPOINT " + name);
+  task<void> back = execute_text(tx, tx.sql().savepoint_statement(savepoint_step::undo, name));
   co_await std::move(back);
-  task<void> release = execute_text(tx, "RELEASE SAVEPOINT " + name);
+  task<void> release = execute_text(tx, tx.sql().savepoint_statement(savepoint_step::release, name));
   co_await std::move(release);
 }
 
@@ -123,8 +125,9 @@ task<void> rollback(std::shared_ptr<transaction_state> tx) {
 }
 
 task<std::string> open_savepoint(std::shared_ptr<transaction_state> tx) {
+  tx->require_running("query");
   std::string name = "polypool_" + std::to_string(++tx->serial);
-  const std::string text = "SAVEPOINT " + name;
+  const std::string text = tx->sql().savepoint_statement(savepoint_step::open, name);
   const statement what(text);
   task<result> opening = execute_in(*tx, what);
   co_await std::move(opening);
@@ -133,11 +136,13 @@ task<std::string> open_savepoint(std::shared_ptr<transaction_state> tx) {
 }
 
 task<void> release_savepoint(std::shared_ptr<transaction_state> tx, std::string name) {
-  const std::string text = "RELEASE SAVEPOINT " + name;
-  const statement what(text);
+  tx->require_running("query");
+  const std::string text = tx->sql().savepoint_statement(savepoint_step::release, name);
   std::optional<error> failure;
   try {
-    task<result> releasing = execute_in(*tx, what);
+    task<void> settling = settle(*tx);
+    co_await std::move(settling);
+    task<void> releasing = execute_text(*tx, text);
     co_await std::move(releasing);
   } catch (const error& e) {
     failure.emplace(e);
@@ -234,6 +239,15 @@ result transaction::run_now(statement what) {
 }
 task<result> transaction::run_owned(std::string text, std::vector<value> parameters) {
   return detail::execute_in_owned(state_, std::move(text), std::move(parameters));
+}
+task<result> transaction::run_built(std::function<built_statement(dialect)> make) {
+  state_->require_running("query");
+  built_statement made = make(state_->sql().dialect());
+  return run_owned(std::move(made.text), std::move(made.parameters));
+}
+// Without ownership: the transaction has to outlive what it gives.
+std::shared_ptr<sql_operations> transaction::shared() {
+  return std::shared_ptr<sql_operations>(std::shared_ptr<void>(), this);
 }
 task<void> transaction::script_owned(std::string text) { return detail::script_in(state_, std::move(text)); }
 row_stream transaction::stream_with(std::string_view text, std::span<const value> parameters) {

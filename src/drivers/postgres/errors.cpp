@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/postgres/errors.hpp"
 
+#include "driver/sqlstate.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -8,51 +10,6 @@
 
 namespace polypool::postgres {
 namespace {
-
-struct mapping {
-  std::string_view sqlstate;  // five characters, or a class of two
-  errc code;
-};
-
-// Whole codes first, then classes.
-constexpr std::array mappings{
-    mapping{"23505", errc::unique_violation},
-    mapping{"23503", errc::foreign_key_violation},
-    mapping{"23001", errc::foreign_key_violation},
-    mapping{"23502", errc::not_null_violation},
-    mapping{"23514", errc::check_violation},
-    mapping{"40001", errc::serialization_failure},
-    mapping{"40P01", errc::deadlock},
-    mapping{"40002", errc::constraint_violation},
-    mapping{"40003", errc::in_doubt},
-    mapping{"55P03", errc::lock_timeout},
-    mapping{"57014", errc::deadline_exceeded},
-    mapping{"57P01", errc::connection_lost},
-    mapping{"57P02", errc::connection_lost},
-    mapping{"57P03", errc::connect_failed},
-    mapping{"57P04", errc::connection_lost},
-    mapping{"57P05", errc::connection_lost},
-    mapping{"25P02", errc::transaction_aborted},
-    mapping{"25P03", errc::connection_lost},
-    mapping{"25006", errc::read_only},
-    mapping{"42601", errc::syntax_error},
-    mapping{"42P01", errc::undefined_object},
-    mapping{"42P02", errc::undefined_object},
-    mapping{"42703", errc::undefined_object},
-    mapping{"42704", errc::undefined_object},
-    mapping{"42883", errc::undefined_object},
-    mapping{"26000", errc::undefined_object},
-    mapping{"34000", errc::undefined_object},
-    mapping{"3D000", errc::undefined_object},
-    mapping{"3F000", errc::undefined_object},
-    mapping{"42501", errc::permission_denied},
-    mapping{"53100", errc::disk_full},
-    mapping{"53300", errc::too_many_connections},
-    mapping{"08", errc::connection_lost},
-    mapping{"22", errc::invalid_value},
-    mapping{"23", errc::constraint_violation},
-    mapping{"28", errc::authentication_failed},
-};
 
 // The last number in a text. The server's words may be translated; numbers are not.
 std::optional<std::size_t> last_number(std::string_view text) {
@@ -143,13 +100,6 @@ connect_verdict judge_words(std::string_view words, bool password_missing) {
 
 }  // namespace
 
-errc portable_code(std::string_view sqlstate) noexcept {
-  for (const auto& candidate : mappings) {
-    if (sqlstate.starts_with(candidate.sqlstate)) return candidate.code;
-  }
-  return errc::database_error;
-}
-
 std::string_view diagnostic(const PGresult* answer, int field) noexcept {
   const char* text = answer ? PQresultErrorField(answer, field) : nullptr;
   return text ? std::string_view(text) : std::string_view();
@@ -168,7 +118,8 @@ error server_error(const PGresult* answer, std::size_t parameters) {
   if (const auto at = diagnostic(answer, PG_DIAG_STATEMENT_POSITION); !at.empty()) {
     cause.append(" (at character ").append(at).append(")");
   }
-  const auto code = sqlstate == "57014" && words.contains("user request") ? errc::cancelled : portable_code(sqlstate);
+  const auto code =
+      sqlstate == "57014" && words.contains("user request") ? errc::cancelled : code_of_sqlstate(sqlstate);
   error problem(code, cause);
   problem.with_sqlstate(sqlstate).with_server_message(message);
   const auto hint = diagnostic(answer, PG_DIAG_MESSAGE_HINT);

@@ -13,9 +13,6 @@
 
 namespace polypool::postgres {
 
-/// The portable code of an SQLSTATE.
-errc portable_code(std::string_view sqlstate) noexcept;
-
 /// A field of an error report, such as PG_DIAG_SQLSTATE; empty when it is not there.
 std::string_view diagnostic(const PGresult* answer, int field) noexcept;
 

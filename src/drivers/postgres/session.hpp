@@ -2,11 +2,11 @@
 // One session with a PostgreSQL server, over libpq's non-blocking calls.
 #pragma once
 
+#include "driver/postgres_words.hpp"
 #include "driver/statement_cache.hpp"
 #include "drivers/postgres/native.hpp"
 #include "drivers/postgres/parameters.hpp"
 #include "drivers/postgres/rows.hpp"
-#include "drivers/postgres/statement_kind.hpp"
 
 #include <polypool/driver.hpp>
 #include <polypool/waits.hpp>
@@ -49,6 +49,7 @@ class session final : public sql_session {
   task<std::unique_ptr<cursor>> open(statement what) override;
   task<void> execute_script(std::string_view text) override;
   transaction_state transaction() const noexcept override;
+  polypool::dialect dialect() const noexcept override { return polypool::dialect::postgres; }
   std::string begin_statement(const transaction_options& options) const override;
 
  private:

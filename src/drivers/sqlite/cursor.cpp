@@ -57,9 +57,9 @@ std::shared_ptr<const row_block> sqlite_cursor::next_now(const environment& env)
   }
   try {
     const watch::scope watching(owner_->watch_, env);
-    const auto rows = std::make_shared<block>(columns_->size());
+    const auto rows = std::make_shared<cell_block>(columns_->size());
     do {
-      rows->append(what_->get(), what_->kinds());
+      append_row(*rows, what_->get(), what_->kinds(), columns_->size());
       code_ = owner_->step(*what_.operator->());
     } while (code_ == SQLITE_ROW && rows->rows() < most_rows && rows->bytes() < enough_bytes);
     rows_ += rows->rows();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "drivers/sqlite/block.hpp"
 #include "drivers/sqlite/effects.hpp"
+#include "drivers/sqlite/rows.hpp"
 
 #include <polypool/value.hpp>
 

@@ -116,11 +116,11 @@ result sqlite_session::execute_now(const environment& env, const statement& what
   const bool in_transaction = this->in_transaction();
   int code = sqlite3_step(use->get());
   const auto& columns = use->columns();
-  std::shared_ptr<block> rows;
+  std::shared_ptr<cell_block> rows;
   if (code == SQLITE_ROW) {
-    rows = std::make_shared<block>(columns->size());
+    rows = std::make_shared<cell_block>(columns->size());
     do {
-      rows->append(use->get(), use->kinds());
+      append_row(*rows, use->get(), use->kinds(), columns->size());
       code = sqlite3_step(use->get());
     } while (code == SQLITE_ROW);
   }

@@ -2,6 +2,7 @@
 // What the server complains about, in portable words.
 #include "drivers/postgres/errors.hpp"
 
+#include "driver/sqlstate.hpp"
 #include "fixture.hpp"
 
 #include <future>
@@ -165,15 +166,14 @@ TEST_F(postgres_test, deadlocks_and_serialization_failures_are_retryable) {
 }
 
 TEST(postgres_sqlstate, maps_codes_and_classes) {
-  using postgres::portable_code;
-  EXPECT_EQ(portable_code("08006"), errc::connection_lost);
-  EXPECT_EQ(portable_code("28P01"), errc::authentication_failed);
-  EXPECT_EQ(portable_code("53300"), errc::too_many_connections);
-  EXPECT_EQ(portable_code("57P01"), errc::connection_lost);
-  EXPECT_EQ(portable_code("57P03"), errc::connect_failed);
-  EXPECT_EQ(portable_code("40P01"), errc::deadlock);
-  EXPECT_EQ(portable_code("XX000"), errc::database_error);
-  EXPECT_EQ(portable_code(""), errc::database_error);
+  EXPECT_EQ(code_of_sqlstate("08006"), errc::connection_lost);
+  EXPECT_EQ(code_of_sqlstate("28P01"), errc::authentication_failed);
+  EXPECT_EQ(code_of_sqlstate("53300"), errc::too_many_connections);
+  EXPECT_EQ(code_of_sqlstate("57P01"), errc::connection_lost);
+  EXPECT_EQ(code_of_sqlstate("57P03"), errc::connect_failed);
+  EXPECT_EQ(code_of_sqlstate("40P01"), errc::deadlock);
+  EXPECT_EQ(code_of_sqlstate("XX000"), errc::database_error);
+  EXPECT_EQ(code_of_sqlstate(""), errc::database_error);
 }
 
 TEST(postgres_connect_error, says_what_and_where_and_hides_the_password) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What callers leave behind, and that reset() takes it away.
-#include "drivers/postgres/statement_kind.hpp"
+#include "driver/postgres_words.hpp"
 #include "fixture.hpp"
 
 namespace polypool::test {

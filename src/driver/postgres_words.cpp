@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "drivers/postgres/statement_kind.hpp"
+#include "driver/postgres_words.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a statement may leave behind in its session, judged by its text.
+// PostgreSQL's words, for every driver that reaches one: what a statement may leave behind in its session, judged by
+// its text, and the settings that a session starts with.
 #pragma once
 
+#include <polypool/driver.hpp>
+
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace polypool::postgres {
+
+/// Settings that a session starts with, so that RESET ALL keeps them, in the form of libpq's `options`. A pooler
+/// (statement_cache 0) knows none but the schema.
+std::string startup_options(const endpoint& where);
 
 struct statement_kind {
   bool leaves_state = false;     ///< settings, temporary tables, listens, locks: the next caller must not see it
