@@ -3,6 +3,9 @@
 #if POLYPOOL_MYSQL
 #include <polypool/mysql.hpp>
 #endif
+#if POLYPOOL_MONGODB
+#include <polypool/mongodb.hpp>
+#endif
 #if POLYPOOL_POSTGRES
 #include <polypool/postgres.hpp>
 #endif
@@ -28,6 +31,9 @@ driver_list default_drivers() {
 #endif
 #if POLYPOOL_SQLITE
   all.push_back(sqlite::make_driver());
+#endif
+#if POLYPOOL_MONGODB
+  all.push_back(mongodb::make_driver());
 #endif
   return all;
 }
