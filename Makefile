@@ -21,11 +21,12 @@ endef
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Starts the daemon with three sample SQLite databases in ./data (ARGS="--listen 127.0.0.1:9000" …)
+run: ## Starts the daemon with three sample SQLite databases in ./data, and what POSTGRES_URL, REDIS_URL … name
 	@tools/install_packages build
 	$(call build,release,polypool_command)
 	@tools/demo_data build/release/src/polypool $(DATA)
-	@POLYPOOL_DATA=$(DATA) exec build/release/src/polypool serve --config examples/demo.yaml $(ARGS)
+	@tools/demo_config >$(DATA)/demo.yaml
+	@POLYPOOL_DATA=$(DATA) exec build/release/src/polypool serve --config $(DATA)/demo.yaml $(ARGS)
 
 test: ## Builds and runs all tests, against real servers that it starts itself
 	@tools/install_packages test

@@ -106,7 +106,8 @@ struct logging_settings {
 
 /// A whole configuration.
 struct settings {
-  std::string default_connection;
+  std::string default_connection;  ///< the active database at the start
+  std::string default_redis;       ///< the active Redis at the start
   tuning defaults;
   std::vector<connection> connections;                   ///< in the order of the file; names are unique
   nanoseconds drain_timeout = std::chrono::seconds(30);  ///< at shutdown: how long work in progress may take

@@ -6,6 +6,7 @@
 
 #include <polypool/background.hpp>
 #include <polypool/config.hpp>
+#include <polypool/database.hpp>
 #include <polypool/drivers.hpp>
 #include <polypool/histogram.hpp>
 #include <polypool/pool.hpp>
@@ -38,6 +39,7 @@ struct connection_health {
   health_status status = health_status::unknown;
   std::string detail;  ///< "Connection 'x' is healthy", or what is wrong
   duration latency{};  ///< of the probe
+  server_info server;  ///< its version and role, as last told; empty and unknown when it was never reached
   std::chrono::system_clock::time_point checked_at{};
   bool critical = false;
   bool active = false;
@@ -173,20 +175,28 @@ class manager {
   task<void> async_close(duration drain, duration force);
   bool closing() const noexcept;
 
-  /// Throws connection_not_found. `default` stands for the active database unless a connection has that name.
+  /// A database of this name, else a Redis. Throws connection_not_found. `default` stands for the active database
+  /// unless a connection has that name.
   connection get(std::string_view name) const;
   /// The active database. Throws no_default_connection.
   connection get_default() const;
+  /// The Redis connection of this name: a database may have the same name. Throws connection_not_found.
+  connection get_redis(std::string_view name) const;
   std::vector<connection> get_all() const;
   /// Those that have this tag with this value.
   std::vector<connection> with_tag(std::string_view key, std::string_view value) const;
   bool contains(std::string_view name) const;
+  bool contains_redis(std::string_view name) const;
 
-  /// The name of the connection that unnamed calls go to; empty when there is none.
+  /// The name of the database that unnamed calls go to; empty when there is none.
   std::string active() const;
+  /// The name of the Redis that unnamed calls go to; empty when there is none.
+  std::string active_redis() const;
   /// Sends unnamed calls to this connection from now on. Throws connection_not_found, not_sql_database for a Redis
   /// name.
   void switch_active(std::string_view name);
+  /// Sends unnamed Redis calls to this connection from now on. Throws connection_not_found, not_redis.
+  void switch_active_redis(std::string_view name);
   /// Another word for switch_active.
   void set_default(std::string_view name) { switch_active(name); }
 
@@ -196,14 +206,21 @@ class manager {
   /// The same from a URL.
   connection register_url(std::string_view name, std::string_view url);
   /// Removes a connection: it takes no new work at once, drains in the calling thread until `drain` is over, then
-  /// interrupts. Removing the active one makes the first remaining active. Throws connection_not_found.
+  /// interrupts. Removing the active one makes the first remaining active. A name that a database and a Redis both have
+  /// means the database. Throws connection_not_found.
   void remove(std::string_view name, duration drain = std::chrono::seconds(30));
   task<void> async_remove(std::string name, duration drain = std::chrono::seconds(30));
+  void remove_redis(std::string_view name, duration drain = std::chrono::seconds(30));
+  task<void> async_remove_redis(std::string name, duration drain = std::chrono::seconds(30));
 
   /// A handle to a SQL database by name. Throws connection_not_found, not_sql_database.
   sql_database sql(std::string_view name) const;
   /// A handle that goes to whatever database is active.
   sql_database sql() const;
+
+  /// The same database with all ways to work with it, and the one that `default_orm` picks. Throws as sql() does.
+  polypool::database database(std::string_view name) const;
+  polypool::database database() const;
 
   /// Checks all connections at once; several seconds at most. One that is lazy and was never used stays `unknown`.
   health_report health_check();
@@ -216,6 +233,7 @@ class manager {
   const std::shared_ptr<background>& work() const noexcept;
 
  private:
+  task<void> remove(std::shared_ptr<detail::connection_state> state, duration drain);
   std::shared_ptr<detail::manager_core> core_;
 };
 

@@ -133,6 +133,21 @@ void check_settings(const settings& whole, const complaint& wrong) {
   known("logging.format", whole.logging.format, log_formats(), "a format");
 }
 
+void check_active(
+    const settings& whole,
+    const std::function<void(std::string_view field, const std::string& chosen, std::string what)>& wrong) {
+  const auto check = [&](std::string_view field, const std::string& chosen, bool redis, std::string_view wanted) {
+    if (chosen.empty()) return;
+    const auto found = std::ranges::find(whole.connections, chosen, &connection::name);
+    if (found == whole.connections.end()) return wrong(field, chosen, "");
+    if ((kind_of(found->type) == database_kind::key_value) == redis) return;
+    wrong(field, chosen,
+          shown(chosen) + " is a " + std::string(to_string(found->type)) + " connection; " + std::string(wanted));
+  };
+  check("default_connection", whole.default_connection, false, "a Redis is named in default_redis");
+  check("default_redis", whole.default_redis, true, "a database is named in default_connection");
+}
+
 std::vector<problem> validate(const settings& configuration) {
   std::vector<problem> found;
   const auto add = [&](std::string field, std::string what) {
@@ -147,10 +162,9 @@ std::vector<problem> validate(const settings& configuration) {
       add(path + "." + std::string(field), std::move(what));
     });
   }
-  const auto& chosen = configuration.default_connection;
-  if (!chosen.empty() && !names.contains(chosen)) {
-    add("default_connection", shown(chosen) + " is not the name of a connection");
-  }
+  check_active(configuration, [&](std::string_view field, const std::string& chosen, std::string what) {
+    add(std::string(field), what.empty() ? shown(chosen) + " is not the name of a connection" : std::move(what));
+  });
   return found;
 }
 

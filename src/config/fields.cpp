@@ -168,6 +168,7 @@ read_result<void> set_time(Target& target, std::string_view text) {
 
 constexpr std::array whole_fields{
     field<settings>{"default_connection", "", &set_text<settings, &settings::default_connection>},
+    field<settings>{"default_redis", "", &set_text<settings, &settings::default_redis>},
     field<settings>{"drain_timeout", "", &set_time<settings, &settings::drain_timeout>},
     field<settings>{"force_timeout", "", &set_time<settings, &settings::force_timeout>},
 };

@@ -40,15 +40,17 @@ const node* value_at(const node& root, std::string_view path) {
 
 void check_default(reading& with, const node& root, const settings& read) {
   const auto* connections = root.find("connections");
-  const auto& name = read.default_connection;
-  if (name.empty() || (connections != nullptr && connections->find(name) != nullptr)) return;
   std::vector<std::string_view> names;
   if (connections != nullptr) {
     for (const auto& child : connections->children) names.push_back(child.key);
   }
-  const auto* at = root.find("default_connection");
-  with.problems.add(at == nullptr ? root.where : at->where, "default_connection",
-                    shown(name) + " is not the name of a connection" + suggestion(name, names));
+  check_active(read, [&](std::string_view field, const std::string& chosen, std::string what) {
+    const bool written = connections != nullptr && connections->find(chosen) != nullptr;
+    if (what.empty() && written) return;  // it was refused, and that was said
+    const auto* at = root.find(field);
+    if (what.empty()) what = shown(chosen) + " is not the name of a connection" + suggestion(chosen, names);
+    with.problems.add(at == nullptr ? root.where : at->where, std::string(field), std::move(what));
+  });
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ connection_state::connection_state(config::connection configuration, std::shared
       sequence_(sequence),
       type_(configuration.type),
       critical_(configuration.critical),
-      metrics_enabled_(configuration.enable_metrics) {
+      metrics_enabled_(configuration.enable_metrics),
+      access_style_(configuration.default_orm) {
   where_.connect_timeout = limits_->connect_timeout;
   where_.statement_cache = limits_->statement_cache_size;
 }

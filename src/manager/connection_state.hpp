@@ -27,6 +27,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const std::map<std::string, std::string>& tags() const noexcept { return tags_; }
   std::optional<bool> critical_wish() const noexcept { return critical_; }
   bool metrics_enabled() const noexcept { return metrics_enabled_; }
+  config::access_style access_style() const noexcept { return access_style_; }
   std::uint64_t sequence() const noexcept { return sequence_; }
   clock& time() const noexcept { return time_; }
   std::string target() const;
@@ -61,10 +62,12 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   static task<std::unique_ptr<session>> open_session(std::shared_ptr<connection_state> self);
   pool_options options_of_pool() const;
   void require_open() const;
-  task<void> probe_once();
+  task<server_info> probe_once();
   task<void> monitor(std::stop_token stop);
   task<void> reconnect_until(std::stop_token stop);
-  void set_health(health_status status, std::string detail, duration latency);
+  /// @param server what it said of itself; without it, what it said last stays
+  void set_health(health_status status, std::string detail, duration latency,
+                  std::optional<server_info> server = std::nullopt);
 
   const std::string name_;
   endpoint where_;
@@ -78,6 +81,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const config::database_type type_;
   const std::optional<bool> critical_;
   const bool metrics_enabled_;
+  const config::access_style access_style_;
 
   std::atomic<connection_phase> phase_{connection_phase::registered};
   std::atomic<health_status> health_{health_status::unknown};

@@ -36,7 +36,8 @@ connection_health connection_state::last_health() const {
   return unknown;
 }
 
-void connection_state::set_health(health_status status, std::string detail, duration latency) {
+void connection_state::set_health(health_status status, std::string detail, duration latency,
+                                  std::optional<server_info> server) {
   auto fresh = std::make_unique<connection_health>();
   fresh->name = name_;
   fresh->type = type_;
@@ -51,15 +52,22 @@ void connection_state::set_health(health_status status, std::string detail, dura
     log_.info("health", "connection is healthy again", {{"connection", name_}});
   }
   const std::scoped_lock lock(mutex_);
+  if (server) {
+    fresh->server = std::move(*server);
+  } else if (last_health_) {
+    fresh->server = std::move(last_health_->server);
+  }
   last_health_ = std::move(fresh);
 }
 
-// A sign of life from the server, on a session that is nobody's at the time.
-task<void> connection_state::probe_once() {
+// A sign of life from the server, and what it is now, on a session that is nobody's at the time.
+task<server_info> connection_state::probe_once() {
   task<lease> waiting = acquire(std::source_location::current());
   const lease borrowed = co_await std::move(waiting);
   task<void> probing = borrowed->probe();
   co_await std::move(probing);
+  task<server_info> asking = borrowed->describe();
+  co_return co_await std::move(asking);
 }
 
 task<connection_health> connection_state::check_health() {
@@ -67,8 +75,9 @@ task<connection_health> connection_state::check_health() {
   const auto queries_before = queries_.load() - errors_.load();
   const auto started = time().now();
   std::optional<error> failure;
+  std::optional<server_info> server;
   try {
-    co_await with_timeout(probe_limit, probe_once());
+    server = co_await with_timeout(probe_limit, probe_once());
   } catch (const error& e) {
     failure.emplace(e);
   }
@@ -81,7 +90,7 @@ task<connection_health> connection_state::check_health() {
   const bool saturated = failure && failure->code() == errc::pool_timeout;
   const bool progress = queries_.load() - errors_.load() > queries_before;
   if (!failure) {
-    set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", took);
+    set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", took, std::move(server));
   } else if (saturated && progress) {
     set_health(health_status::healthy, "Connection '" + name_ + "' is healthy; all its sessions are busy", took);
   } else {

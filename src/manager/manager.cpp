@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "manager/manager_core.hpp"
+#include "manager/call_target.hpp"
 
 #include <polypool/manager.hpp>
 
@@ -44,11 +44,15 @@ bool manager::closing() const noexcept { return core_->closing(); }
 
 connection manager::get(std::string_view name) const {
   core_->require_open("get");
-  return {core_, core_->require(name)};
+  return {core_, core_->require_any(name)};
 }
 connection manager::get_default() const {
   core_->require_open("get");
-  return {core_, core_->require_active()};
+  return {core_, core_->require_active(detail::name_space::databases)};
+}
+connection manager::get_redis(std::string_view name) const {
+  core_->require_open("get");
+  return {core_, core_->require(name, detail::name_space::redis)};
 }
 std::vector<connection> manager::get_all() const {
   std::vector<connection> list;
@@ -63,13 +67,24 @@ std::vector<connection> manager::with_tag(std::string_view key, std::string_view
   }
   return list;
 }
-bool manager::contains(std::string_view name) const { return core_->find(name) != nullptr; }
+bool manager::contains(std::string_view name) const { return core_->find_any(name) != nullptr; }
+bool manager::contains_redis(std::string_view name) const {
+  return core_->find(name, detail::name_space::redis) != nullptr;
+}
 
-std::string manager::active() const {
-  const auto now = core_->active();
+namespace {
+
+std::string active_name(const detail::manager_core& core, detail::name_space where) {
+  const auto now = core.active(where);
   return now ? now->name() : std::string();
 }
-void manager::switch_active(std::string_view name) { core_->switch_active(name); }
+
+}  // namespace
+
+std::string manager::active() const { return active_name(*core_, detail::name_space::databases); }
+std::string manager::active_redis() const { return active_name(*core_, detail::name_space::redis); }
+void manager::switch_active(std::string_view name) { core_->switch_active(name, detail::name_space::databases); }
+void manager::switch_active_redis(std::string_view name) { core_->switch_active(name, detail::name_space::redis); }
 
 connection manager::register_connection(config::connection configuration) {
   return {core_, core_->add(std::move(configuration))};
@@ -78,9 +93,16 @@ connection manager::register_url(std::string_view name, std::string_view url) {
   return register_connection(config::connection_from_url(name, url));
 }
 void manager::remove(std::string_view name, duration drain) { run_on(*core_, async_remove(std::string(name), drain)); }
-task<void> manager::async_remove(std::string name, duration drain) {
+task<void> manager::async_remove(std::string name, duration drain) { return remove(core_->require_any(name), drain); }
+void manager::remove_redis(std::string_view name, duration drain) {
+  run_on(*core_, async_remove_redis(std::string(name), drain));
+}
+task<void> manager::async_remove_redis(std::string name, duration drain) {
+  return remove(core_->require(name, detail::name_space::redis), drain);
+}
+task<void> manager::remove(std::shared_ptr<detail::connection_state> state, duration drain) {
   const auto core = core_;  // read before the first suspension, when the manager is there for sure
-  const auto state = core->take_out(name);
+  core->take_out(state);
   const auto grace = core->settings().force_timeout - core->settings().drain_timeout;
   task<void> closing = state->close(drain, drain + grace, connection_phase::removed);
   co_await std::move(closing);
@@ -88,8 +110,7 @@ task<void> manager::async_remove(std::string name, duration drain) {
 
 sql_database manager::sql(std::string_view name) const {
   core_->require_open("sql");
-  auto state = core_->require(name);
-  return connection(core_, std::move(state)).sql();
+  return {core_, detail::require_of_kind(*core_, name, database_kind::sql, "sql")};
 }
 sql_database manager::sql() const { return {core_, nullptr}; }
 
@@ -99,10 +120,9 @@ health_report manager::health() const { return core_->last_health(); }
 
 manager_statistics manager::statistics() const {
   manager_statistics all;
-  const auto active = core_->active();
   for (const auto& state : core_->all()) {
     auto& entry = all.connections.emplace_back(state->statistics());
-    entry.active = state == active;
+    entry.active = core_->is_active(*state);
     all.healthy += entry.health == health_status::healthy;
     all.unhealthy += entry.health == health_status::unhealthy;
   }
@@ -112,14 +132,13 @@ manager_statistics manager::statistics() const {
 
 std::vector<connection_summary> manager::list() const {
   std::vector<connection_summary> lines;
-  const auto active = core_->active();
   for (const auto& state : core_->all()) {
     auto& line = lines.emplace_back();
     line.name = state->name();
     line.type = state->type();
     line.phase = state->phase();
     line.health = state->health();
-    line.active = state == active;
+    line.active = core_->is_active(*state);
     line.critical = core_->is_critical(*state);
     line.target = state->target();
     line.tags = state->tags();
@@ -141,7 +160,7 @@ database_kind connection::kind() const noexcept { return state_->kind(); }
 connection_phase connection::phase() const noexcept { return state_->phase(); }
 health_status connection::health() const noexcept { return state_->health(); }
 bool connection::critical() const noexcept { return core_->is_critical(*state_); }
-bool connection::active() const { return core_->active() == state_; }
+bool connection::active() const { return core_->is_active(*state_); }
 const std::map<std::string, std::string>& connection::tags() const noexcept { return state_->tags(); }
 
 void connection::connect() { run_on(*core_, async_connect()); }
@@ -181,10 +200,8 @@ void connection::resize(std::uint32_t min_open, std::uint32_t max_open, std::uin
 }
 
 sql_database connection::sql() const {
-  if (state_->kind() == database_kind::sql) return {core_, state_};
-  throw error(errc::not_sql_database,
-              "it is a " + std::string(config::to_string(state_->type())) + " connection, which does not speak SQL")
-      .at(state_->name(), "sql");
+  if (state_->kind() != database_kind::sql) detail::throw_wrong_kind(*state_, database_kind::sql, "sql");
+  return {core_, state_};
 }
 
 polypool::lease connection::lease(std::source_location where) { return run_on(*core_, async_lease(where)); }

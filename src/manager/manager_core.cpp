@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/manager_core.hpp"
 
+#include "manager/call_target.hpp"
+
 #include <algorithm>
 
 namespace polypool::detail {
@@ -55,15 +57,20 @@ manager_core::manager_core(config::settings configuration, manager_options optio
   if (!problems.empty()) throw config::configuration_error(std::move(problems));
   auto connections = std::move(settings_.connections);
   settings_.connections.clear();
-  by_name_.reserve(connections.size());
-  connection_pointer only;
-  for (auto& each : connections) only = insert(std::move(each));
-  if (!settings_.default_connection.empty()) {
-    switch_active(settings_.default_connection);
-  } else if (auto named_default = find("default")) {
-    active_database_.set(std::move(named_default));
-  } else if (by_name_.size() == 1 && only->kind() != database_kind::key_value) {
-    active_database_.set(std::move(only));
+  names_in(name_space::databases).reserve(connections.size());
+  for (auto& each : connections) insert(std::move(each));
+  choose_active(name_space::databases, settings_.default_connection);
+  choose_active(name_space::redis, settings_.default_redis);
+}
+
+// The configured one, or one named `default`, or the only one.
+void manager_core::choose_active(name_space where, const std::string& configured) {
+  if (!configured.empty()) {
+    switch_active(configured, where);
+  } else if (auto named_default = find("default", where)) {
+    slot(where).set(std::move(named_default));
+  } else if (names_in(where).size() == 1) {
+    slot(where).set(names_in(where).begin()->second);
   }
 }
 
@@ -82,7 +89,7 @@ connection_pointer manager_core::insert(config::connection configuration) {
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
   auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), *work_,
                                                   std::move(its_log), sequence_++);
-  by_name_.emplace(state->name(), state);
+  names_in(name_space_of(*state)).emplace(state->name(), state);
   return state;
 }
 
@@ -94,103 +101,128 @@ connection_pointer manager_core::add(config::connection configuration) {
   auto problems = config::validate(alone);
   if (!problems.empty()) throw config::configuration_error(std::move(problems));
   connection_pointer fresh;
+  const auto where = name_space_of(config::kind_of(configuration.type));
   {
     const std::unique_lock lock(mutex_);
-    if (by_name_.contains(std::string_view(configuration.name))) {
+    if (names_in(where).contains(std::string_view(configuration.name))) {
       throw error(errc::already_registered, "a connection of this name exists")
           .with_hint("remove it first, or choose another name")
           .at(configuration.name, "register");
     }
     fresh = insert(std::move(configuration));
   }
-  const bool database = fresh->kind() != database_kind::key_value;
-  if (database && (!active() || fresh->name() == "default")) active_database_.set(fresh);
+  if (!active(where) || fresh->name() == "default") slot(where).set(fresh);
   return fresh;
 }
 
-connection_pointer manager_core::find(std::string_view name) const {
+connection_pointer manager_core::find(std::string_view name, name_space where) const {
   const std::shared_lock lock(mutex_);
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
+  const auto& known = names_in(where);
+  const auto found = known.find(name);
+  return found == known.end() ? nullptr : found->second;
 }
 
-connection_pointer manager_core::require(std::string_view name) const {
-  if (auto found = find(name)) return found;
+connection_pointer manager_core::find_any(std::string_view name) const {
+  auto found = find(name, name_space::databases);
+  return found ? found : find(name, name_space::redis);
+}
+
+connection_pointer manager_core::require(std::string_view name, name_space where) const {
+  if (auto found = find(name, where)) return found;
   if (name == "default") {
-    if (auto now = active()) return now;
+    if (auto now = active(where)) return now;
+  }
+  const std::string kind = where == name_space::redis ? "Redis" : "Database";
+  throw error(errc::connection_not_found, kind + " connection '" + std::string(name) + "' not found")
+      .with_hint(known_names(where));
+}
+
+connection_pointer manager_core::require_any(std::string_view name) const {
+  if (auto found = find_any(name)) return found;
+  if (name == "default") {
+    for (const auto where : {name_space::databases, name_space::redis}) {
+      if (auto now = active(where)) return now;
+    }
   }
   throw error(errc::connection_not_found, "Database connection '" + std::string(name) + "' not found")
-      .with_hint(known_names());
+      .with_hint(known_names(std::nullopt));
 }
 
-std::string manager_core::known_names() const {
+std::string manager_core::known_names(std::optional<name_space> where) const {
   std::string names;
   std::size_t count = 0;
   for (const auto& each : all()) {
+    if (where && name_space_of(*each) != *where) continue;
     if (++count > 10) {
       names += " …";
       break;
     }
     names += (names.empty() ? "" : ", ") + each->name();
   }
-  return names.empty() ? "no connection is registered" : "there are: " + names;
+  if (!names.empty()) return "there are: " + names;
+  return where == name_space::redis ? "no Redis connection is registered" : "no connection is registered";
 }
 
 std::vector<connection_pointer> manager_core::all() const {
   std::vector<connection_pointer> list;
   {
     const std::shared_lock lock(mutex_);
-    list.reserve(by_name_.size());
-    for (const auto& [name, state] : by_name_) list.push_back(state);
+    list.reserve(size());
+    for (const auto& known : by_name_) {
+      for (const auto& [name, state] : known) list.push_back(state);
+    }
   }
   std::ranges::sort(list, {}, [](const connection_pointer& each) { return each->sequence(); });
   return list;
 }
 
-connection_pointer manager_core::take_out(std::string_view name) {
-  connection_pointer gone = require(name);
+void manager_core::take_out(const connection_pointer& gone) {
+  const auto where = name_space_of(*gone);
   {
     const std::unique_lock lock(mutex_);
-    const auto found = by_name_.find(std::string_view(gone->name()));
+    auto& known = names_in(where);
+    const auto found = known.find(std::string_view(gone->name()));
     // Somebody else may have been quicker, and another one may have the name by now.
-    if (found != by_name_.end() && found->second == gone) by_name_.erase(found);
+    if (found != known.end() && found->second == gone) known.erase(found);
   }
-  if (active() == gone) promote_first_remaining();
-  return gone;
+  if (active(where) == gone) promote_first_remaining(where);
 }
 
-void manager_core::promote_first_remaining() {
+void manager_core::promote_first_remaining(name_space where) {
   connection_pointer next;
   for (const auto& each : all()) {
-    if (each->kind() != database_kind::key_value && !each->gone()) {
+    if (name_space_of(*each) == where && !each->gone()) {
       next = each;
       break;
     }
   }
-  active_database_.set(std::move(next));
+  slot(where).set(std::move(next));
 }
 
 // Left open, a connection is critical when it is the only one.
 bool manager_core::is_critical(const connection_state& state) const noexcept {
   if (const auto wish = state.critical_wish()) return *wish;
   const std::shared_lock lock(mutex_);
-  return by_name_.size() == 1;
+  return size() == 1;
 }
 
-connection_pointer manager_core::require_active() const {
-  if (auto now = active()) return now;
-  throw error(errc::no_default_connection, "no connection is active")
-      .with_hint("name one in default_connection, or call switch_active(name); " + known_names());
+connection_pointer manager_core::require_active(name_space where) const {
+  if (auto now = active(where)) return now;
+  const bool redis = where == name_space::redis;
+  throw error(errc::no_default_connection, redis ? "no Redis connection is active" : "no connection is active")
+      .with_hint((redis ? "name one in default_redis, or call switch_active_redis(name); "
+                        : "name one in default_connection, or call switch_active(name); ") +
+                 known_names(where));
 }
 
-void manager_core::switch_active(std::string_view name) {
-  auto next = require(name);
-  if (next->kind() == database_kind::key_value) {
-    throw error(errc::not_sql_database, "it is a " + std::string(config::to_string(next->type())) +
-                                            " connection, which cannot be the active database")
-        .at(next->name(), "switch");
+void manager_core::switch_active(std::string_view name, name_space where) {
+  const auto other = where == name_space::redis ? name_space::databases : name_space::redis;
+  if (!find(name, where)) {
+    if (const auto stray = find(name, other)) {
+      throw_wrong_kind(*stray, where == name_space::redis ? database_kind::key_value : database_kind::sql, "switch");
+    }
   }
-  active_database_.set(std::move(next));
+  slot(where).set(require(name, where));
 }
 
 void manager_core::require_open(std::string_view operation) const {

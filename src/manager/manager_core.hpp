@@ -14,6 +14,13 @@ namespace polypool::detail {
 
 using connection_pointer = std::shared_ptr<connection_state>;
 
+/// Databases and Redis have names of their own: both may have a "default".
+enum class name_space : std::uint8_t { databases, redis };
+inline name_space name_space_of(database_kind kind) noexcept {
+  return kind == database_kind::key_value ? name_space::redis : name_space::databases;
+}
+inline name_space name_space_of(const connection_state& state) noexcept { return name_space_of(state.kind()); }
+
 /// Which connection unnamed calls go to. Read at every such call, so reading takes no lock: each thread remembers what
 /// it saw last, and looks again only when the version has moved.
 class active_slot {
@@ -35,16 +42,24 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
 
   // registry
   connection_pointer add(config::connection configuration);
-  connection_pointer find(std::string_view name) const;     // null when there is none
-  connection_pointer require(std::string_view name) const;  // throws connection_not_found; knows `default`
-  std::vector<connection_pointer> all() const;              // in the order of registration
-  connection_pointer take_out(std::string_view name);       // throws connection_not_found
+  /// Null when there is none.
+  connection_pointer find(std::string_view name, name_space where) const;
+  /// Throws connection_not_found; `default` also stands for the active one.
+  connection_pointer require(std::string_view name, name_space where) const;
+  /// Looks among databases first, then among Redis.
+  connection_pointer find_any(std::string_view name) const;
+  connection_pointer require_any(std::string_view name) const;
+  std::vector<connection_pointer> all() const;  // in the order of registration
+  void take_out(const connection_pointer& gone);
   bool is_critical(const connection_state& state) const noexcept;
 
   // active
-  connection_pointer active() const { return active_database_.get(); }
-  connection_pointer require_active() const;
-  void switch_active(std::string_view name);
+  connection_pointer active(name_space where) const { return slot(where).get(); }
+  bool is_active(const connection_state& state) const { return active(name_space_of(state)).get() == &state; }
+  /// Throws no_default_connection.
+  connection_pointer require_active(name_space where) const;
+  /// Throws connection_not_found, and not_redis or not_sql_database for a name that only the other name space has.
+  void switch_active(std::string_view name, name_space where);
 
   // life
   task<connect_report> connect();
@@ -67,9 +82,16 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
   };
   std::shared_ptr<driver> driver_for(config::database_type type) const;
+  using names = std::unordered_map<std::string_view, connection_pointer, name_hash, std::equal_to<>>;
+  names& names_in(name_space where) noexcept { return by_name_[static_cast<std::size_t>(where)]; }
+  const names& names_in(name_space where) const noexcept { return by_name_[static_cast<std::size_t>(where)]; }
+  active_slot& slot(name_space where) noexcept { return active_[static_cast<std::size_t>(where)]; }
+  const active_slot& slot(name_space where) const noexcept { return active_[static_cast<std::size_t>(where)]; }
   connection_pointer insert(config::connection configuration);
-  void promote_first_remaining();
-  std::string known_names() const;  // for hints
+  void choose_active(name_space where, const std::string& configured);
+  void promote_first_remaining(name_space where);
+  std::size_t size() const noexcept { return by_name_[0].size() + by_name_[1].size(); }
+  std::string known_names(std::optional<name_space> where) const;  // for hints
 
   config::settings settings_;  // without its connections
   driver_list drivers_;
@@ -79,10 +101,9 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const std::shared_ptr<const config::tuning> defaults_;
 
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string_view, connection_pointer, name_hash, std::equal_to<>>
-      by_name_;  // keys: the states' names
+  std::array<names, 2> by_name_;  // by name space; keys: the states' names
   std::uint64_t sequence_ = 0;
-  active_slot active_database_;
+  std::array<active_slot, 2> active_;
   std::atomic<bool> closing_{false};
 };
 

@@ -123,7 +123,7 @@ task<void> manager_core::close(duration drain, duration force) {
 
 connection_health manager_core::annotate(connection_health found, const connection_state& state) const {
   found.critical = is_critical(state);
-  found.active = active().get() == &state;
+  found.active = is_active(state);
   return found;
 }
 

@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every SQL call has in common: its deadline, its session, its counting, its errors' context.
+// What every SQL call has in common: its session, its counting, its errors' context.
 #pragma once
 
-#include "manager/manager_core.hpp"
+#include "manager/call_target.hpp"
 
 #include <polypool/sql.hpp>
 
 namespace polypool::detail {
 
-/// How a call is made: the connection, and what sql_database::with() changed.
-struct call_context {
-  connection_pointer state;
-  std::shared_ptr<const call> how;  // null: as configured
-
-  std::string_view operation(std::string_view fallback) const noexcept {
-    return how && !how->name().empty() ? std::string_view(how->name()) : fallback;
-  }
-  /// The environment of one statement: the parent's, with this call's deadline, on the connection's clock.
-  environment limited(const environment& parent) const noexcept;
-};
-
-/// An environment that blocks, on the connection's clock.
-environment blocking_environment(clock& time) noexcept;
-
 /// Runs a statement on a session in the given environment; counts it and gives errors their context.
 task<result> execute_on(const call_context& context, sql_session& on, statement what, const environment& env);
 
-/// An error with its connection and operation.
-error in_context(error problem, const call_context& context, std::string_view operation);
+/// Begins a transaction on a session; counts it and gives errors their context.
+task<void> begin_on(const call_context& context, sql_session& on, transaction_options options, const environment& env);
 
 struct stream_state;
 

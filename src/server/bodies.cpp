@@ -54,6 +54,13 @@ creation decode_creation(const json::value& item, const std::string& where) {
 
 }  // namespace
 
+std::string_view to_string(connection_kind kind) noexcept {
+  return kind == connection_kind::redis ? "redis" : "database";
+}
+std::string_view in_a_sentence(connection_kind kind) noexcept {
+  return kind == connection_kind::redis ? "Redis" : "database";
+}
+
 std::vector<creation> decode_creations(std::string_view body, std::size_t max_depth) {
   const auto fields = parse_body(body, max_depth);
   const auto* list = fields.if_contains("connections");

@@ -11,15 +11,19 @@
 
 namespace polypool::server {
 
+/// Databases and Redis have names of their own, and calls of their own.
+enum class connection_kind : unsigned char { database, redis };
+/// "database" or "redis", as bodies and answers say it.
+std::string_view to_string(connection_kind kind) noexcept;
+/// "database" or "Redis", as sentences say it.
+std::string_view in_a_sentence(connection_kind kind) noexcept;
+
 /// One connection to create.
 struct creation {
   std::string name;
   std::string url;  ///< may hold a password: for the manager only
   bool activate = false;
 };
-
-/// What a listing or removal is about.
-enum class connection_kind : unsigned char { database, redis };
 
 struct removal {
   connection_kind kind = connection_kind::database;

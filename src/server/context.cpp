@@ -35,24 +35,39 @@ context::context(polypool::manager& served, log::logger logger, std::size_t json
       health([&served] { return served.async_health_check(); }),
       metrics([&served] { return metrics_samples(served); }) {}
 
-void throw_not_found(const std::string& name) {
-  throw http_failure(404, "Database connection '" + name + "' not found",
+void throw_not_found(const std::string& name, connection_kind kind) {
+  const std::string what = kind == connection_kind::redis ? "Redis" : "Database";
+  throw http_failure(404, what + " connection '" + name + "' not found",
                      "GET /api/admin/connections/multi/list shows the names", "CONNECTION_NOT_FOUND");
 }
 
-void throw_no_redis() {
-  throw http_failure(501, "This build has no driver for redis", "redis connections cannot be used here",
-                     "UNSUPPORTED_DATABASE");
-}
+namespace {
 
-connection find_connection(const context& shared, const std::string& name) {
+// `find` gives a connection, or throws that there is none.
+template <class Find>
+connection found_or_404(const std::string& name, connection_kind kind, Find&& find) {
   try {
-    return shared.manager.get(name);
+    return find();
   } catch (const error& cause) {
     const auto code = cause.portable_code();
-    if (code == errc::connection_not_found || code == errc::no_default_connection) throw_not_found(name);
+    if (code == errc::connection_not_found || code == errc::no_default_connection) throw_not_found(name, kind);
     throw;
   }
+}
+
+}  // namespace
+
+connection find_connection(const context& shared, const std::string& name) {
+  return found_or_404(name, connection_kind::database, [&] { return shared.manager.get(name); });
+}
+
+connection find_connection(const context& shared, const std::string& name, connection_kind kind) {
+  if (kind == connection_kind::redis) {
+    return found_or_404(name, kind, [&] { return shared.manager.get_redis(name); });
+  }
+  auto found = find_connection(shared, name);
+  if (found.kind() == database_kind::key_value) throw_not_found(name, kind);
+  return found;
 }
 
 task<response> answer(const context& shared, const handler& with, const request& asked, duration limit,

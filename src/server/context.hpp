@@ -2,6 +2,7 @@
 // What the handlers share.
 #pragma once
 
+#include "server/bodies.hpp"
 #include "server/router.hpp"
 #include "server/shared_health.hpp"
 
@@ -30,11 +31,11 @@ void add_multi_routes(router& routes, context& shared);
 void add_admin_routes(router& routes, context& shared);
 void add_probe_routes(router& routes, context& shared);
 
-/// The connection of that name. Throws http_failure 404 `Database connection 'x' not found`.
+/// The connection of that name, a database before a Redis. Throws http_failure 404 `Database connection 'x' not found`.
 connection find_connection(const context& shared, const std::string& name);
-[[noreturn]] void throw_not_found(const std::string& name);
-/// Throws http_failure 501: this build has no driver for Redis.
-[[noreturn]] void throw_no_redis();
+/// The one of this kind. Throws http_failure 404 `Redis connection 'x' not found`, or the same of a database.
+connection find_connection(const context& shared, const std::string& name, connection_kind kind);
+[[noreturn]] void throw_not_found(const std::string& name, connection_kind kind = connection_kind::database);
 
 /// Answers with the handler, whatever it throws; interrupted after the time limit or when told to stop.
 task<response> answer(const context& shared, const handler& with, const request& asked, duration limit,

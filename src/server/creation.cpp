@@ -19,6 +19,7 @@ struct attempt {
   std::string name;
   secret password;
   std::string url;
+  connection_kind kind = connection_kind::database;
   bool activate = false;
   std::optional<connection> made;
   std::optional<error> cause;
@@ -34,6 +35,15 @@ std::string safe_text(const attempt& one) {
   return text;
 }
 
+// Each kind is created by its own call: a slip would put it where nobody looks for it.
+void require_kind(const config::connection& made, connection_kind wanted) {
+  const bool redis = config::kind_of(made.type) == database_kind::key_value;
+  if (redis == (wanted == connection_kind::redis)) return;
+  throw error(errc::invalid_configuration,
+              "the url is of a " + std::string(config::to_string(made.type)) + " connection")
+      .with_hint(redis ? "POST …/multi/redis creates those" : "POST …/multi/database creates those");
+}
+
 void register_one(context& shared, attempt& one) {
   try {
     if (auto problem = problem_of_name(one.name); !problem.empty()) {
@@ -41,11 +51,13 @@ void register_one(context& shared, attempt& one) {
     }
     auto configuration = config::connection_from_url(one.name, one.url);
     one.password = configuration.where.password;
+    require_kind(configuration, one.kind);
     one.made = shared.manager.register_connection(std::move(configuration));
   } catch (const error& cause) {
     one.cause = cause;
     if (cause.portable_code() == errc::already_registered) {
-      one.cause = error(errc::already_registered, "Database connection '" + one.name + "' already exists");
+      const std::string what = one.kind == connection_kind::redis ? "Redis" : "Database";
+      one.cause = error(errc::already_registered, what + " connection '" + one.name + "' already exists");
     }
   }
 }
@@ -72,7 +84,11 @@ task<void> close_one(attempt& one) {
 
 task<void> forget_one(context& shared, const attempt& one) {
   try {
-    co_await shared.manager.async_remove(one.name, duration::zero());
+    if (one.kind == connection_kind::redis) {
+      co_await shared.manager.async_remove_redis(one.name, duration::zero());
+    } else {
+      co_await shared.manager.async_remove(one.name, duration::zero());
+    }
   } catch (const error& cause) {
     shared.log.warning("server", "could not drop a connection that failed to connect",
                        {{"connection", one.name}, {"error", cause.what()}});
@@ -81,7 +97,8 @@ task<void> forget_one(context& shared, const attempt& one) {
 
 void activate_one(context& shared, attempt& one) {
   try {
-    shared.manager.switch_active(one.name);
+    one.kind == connection_kind::redis ? shared.manager.switch_active_redis(one.name)
+                                       : shared.manager.switch_active(one.name);
   } catch (const error& cause) {
     one.cause = cause;
   }
@@ -103,11 +120,12 @@ batch_outcome outcome_of(const std::vector<attempt>& all) {
   return out;
 }
 
-std::vector<attempt> attempts_for(std::vector<creation> wanted) {
+std::vector<attempt> attempts_for(std::vector<creation> wanted, connection_kind kind) {
   std::vector<attempt> all(wanted.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     all[i].name = std::move(wanted[i].name);
     all[i].url = std::move(wanted[i].url);
+    all[i].kind = kind;
     all[i].activate = wanted[i].activate;
   }
   return all;
@@ -115,8 +133,8 @@ std::vector<attempt> attempts_for(std::vector<creation> wanted) {
 
 }  // namespace
 
-task<batch_outcome> create_all(context& shared, std::vector<creation> wanted) {
-  auto all = attempts_for(std::move(wanted));
+task<batch_outcome> create_all(context& shared, std::vector<creation> wanted, connection_kind kind) {
+  auto all = attempts_for(std::move(wanted), kind);
   std::vector<task<void>> jobs;
   for (auto& one : all) {
     register_one(shared, one);

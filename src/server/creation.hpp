@@ -22,7 +22,7 @@ struct batch_outcome {
 };
 
 /// Registers and connects each; one that fails does not stop the others, and is not kept.
-task<batch_outcome> create_all(context& shared, std::vector<creation> wanted);
+task<batch_outcome> create_all(context& shared, std::vector<creation> wanted, connection_kind kind);
 /// Closes every connection, going on past a failing one. They stay registered.
 task<batch_outcome> disconnect_all(context& shared);
 

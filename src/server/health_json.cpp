@@ -22,6 +22,8 @@ json::object health_json(const connection_health& health) {
   out["detail"] = json_text(health.detail);
   out["latencyMs"] = milliseconds(health.latency);
   out["type"] = config::to_string(health.type);
+  if (!health.server.version.empty()) out["version"] = json_text(health.server.version);
+  out["role"] = to_string(health.server.role);
   out["critical"] = health.critical;
   out["active"] = health.active;
   if (health.checked_at != std::chrono::system_clock::time_point{}) {

@@ -35,14 +35,15 @@ json::array failed_json(const batch_outcome& outcome) {
 }
 
 // One success makes it a success. When all fail, the status is theirs if it is the same for all, else the worst.
-response batch_answer(const batch_outcome& outcome, std::string_view done_word, std::string_view failed_message) {
+response batch_answer(const batch_outcome& outcome, std::string_view done_word, std::string_view what,
+                      const std::string& failed_message) {
   const auto total = outcome.successful.size() + outcome.failed.size();
   json::object data;
   data[done_word == "Created" ? "successful" : "disconnected"] = names_json(outcome.successful);
   data["failed"] = failed_json(outcome);
   if (!outcome.successful.empty() || total == 0) {
     const auto text = std::string(done_word) + ' ' + std::to_string(outcome.successful.size()) + " of " +
-                      std::to_string(total) + " database connections";
+                      std::to_string(total) + ' ' + std::string(what);
     return success(text, std::move(data));
   }
   const auto worse = [](const auto& a, const auto& b) { return status_of(a.code) < status_of(b.code); };
@@ -52,26 +53,25 @@ response batch_answer(const batch_outcome& outcome, std::string_view done_word, 
   return failure(status_of(worst->code), failed_message, details, code_word_of(worst->code), std::move(data));
 }
 
-task<response> create(context& shared, const request& asked) {
+task<response> create(context& shared, const request& asked, connection_kind kind) {
   auto wanted = decode_creations(asked.body, shared.max_json_depth);
-  const auto outcome = co_await create_all(shared, std::move(wanted));
+  const auto outcome = co_await create_all(shared, std::move(wanted), kind);
   shared.health.forget();
   for (const auto& name : outcome.successful) shared.log.info("server", "created", {{"connection", name}});
-  co_return batch_answer(outcome, "Created", "Failed to create database connections");
+  const auto what = std::string(in_a_sentence(kind)) + " connections";
+  co_return batch_answer(outcome, "Created", what, "Failed to create " + what);
 }
 
-response switched_answer(context& shared, const std::string& name) {
-  try {
-    shared.manager.switch_active(name);
-  } catch (const error& cause) {
-    if (cause.portable_code() == errc::connection_not_found) throw_not_found(name);
-    throw;
-  }
+response switched_answer(context& shared, const std::string& name, connection_kind kind) {
+  auto& manager = shared.manager;
+  const bool redis = kind == connection_kind::redis;
+  const auto target = find_connection(shared, name, kind);
+  redis ? manager.switch_active_redis(target.name()) : manager.switch_active(target.name());
   shared.health.forget();
-  shared.log.info("server", "switched the active database", {{"connection", name}});
+  shared.log.info("server", "switched the active " + std::string(in_a_sentence(kind)), {{"connection", name}});
   json::object data;
-  data["activeConnection"] = json_text(shared.manager.active());
-  return success("Switched to database connection '" + name + "'", std::move(data));
+  data["activeConnection"] = json_text(redis ? manager.active_redis() : manager.active());
+  return success("Switched to " + std::string(in_a_sentence(kind)) + " connection '" + name + "'", std::move(data));
 }
 
 json::object list_data(const std::vector<connection_summary>& all) {
@@ -153,73 +153,73 @@ task<response> health(context& shared) {
   co_return success("Connection health", health_data(*report));
 }
 
-response tested_answer(const connection_health& result) {
-  auto database = health_json(result);
-  database["name"] = json_text(result.name);
-  json::object data;
-  data["database"] = std::move(database);
-  return success(result.detail, std::move(data));
+json::object tested_json(const connection_health& result) {
+  auto tested = health_json(result);
+  tested["name"] = json_text(result.name);
+  return tested;
 }
 
 task<response> test_specific(context& shared, const request& asked) {
   const auto wanted = decode_test(asked.body, shared.max_json_depth);
-  if (wanted.redis) throw_no_redis();
-  auto target = find_connection(shared, *wanted.database);
-  const auto result = co_await target.async_health_check();
-  co_return tested_answer(result);
+  using enum connection_kind;
+  std::vector<std::pair<connection_kind, connection>> targets;  // all are found before any is tested
+  if (wanted.database) targets.emplace_back(database, find_connection(shared, *wanted.database, database));
+  if (wanted.redis) targets.emplace_back(redis, find_connection(shared, *wanted.redis, redis));
+  json::object data;
+  std::string message;
+  for (auto& [kind, target] : targets) {
+    const auto result = co_await target.async_health_check();
+    data[to_string(kind)] = tested_json(result);
+    message += (message.empty() ? "" : "; ") + result.detail;
+  }
+  co_return success(message, std::move(data));
 }
 
-response removed_answer(context& shared, const std::string& name) {
+response removed_answer(context& shared, const removal& gone) {
   shared.health.forget();
-  shared.log.info("server", "removed", {{"connection", name}});
+  shared.log.info("server", "removed", {{"connection", gone.name}});
   json::object data;
-  data["type"] = "database";
-  data["connectionName"] = json_text(name);
-  const auto active = shared.manager.active();
+  data["type"] = to_string(gone.kind);
+  data["connectionName"] = json_text(gone.name);
+  const auto active = gone.kind == connection_kind::redis ? shared.manager.active_redis() : shared.manager.active();
   data["activeConnection"] = active.empty() ? json::value(nullptr) : json::value(json_text(active));
-  return success("Removed database connection '" + name + "'", std::move(data));
+  return success("Removed " + std::string(in_a_sentence(gone.kind)) + " connection '" + gone.name + "'",
+                 std::move(data));
 }
 
 task<response> remove(context& shared, const request& asked) {
   const auto wanted = decode_removal(asked.body, shared.max_json_depth);
-  if (wanted.kind == connection_kind::redis) throw_no_redis();
-  if (!shared.manager.contains(wanted.name)) throw_not_found(wanted.name);
-  co_await shared.manager.async_remove(wanted.name);
-  co_return removed_answer(shared, wanted.name);
+  const auto target = find_connection(shared, wanted.name, wanted.kind);
+  if (target.name() != wanted.name) throw_not_found(wanted.name, wanted.kind);  // `default` is no name to remove by
+  if (wanted.kind == connection_kind::redis) {
+    co_await shared.manager.async_remove_redis(wanted.name);
+  } else {
+    co_await shared.manager.async_remove(wanted.name);
+  }
+  co_return removed_answer(shared, wanted);
 }
 
 task<response> disconnect(context& shared) {
   const auto outcome = co_await disconnect_all(shared);
   shared.health.forget();
   shared.log.info("server", "disconnected all", {{"count", std::to_string(outcome.successful.size())}});
-  co_return batch_answer(outcome, "Disconnected", "Failed to disconnect");
+  co_return batch_answer(outcome, "Disconnected", "connections", "Failed to disconnect");
 }
 
 task<response> ready_made(response made) { co_return made; }
-
-task<response> create_redis(const context& shared, const request& asked) {
-  decode_creations(asked.body, shared.max_json_depth);
-  throw_no_redis();
-  co_return response();
-}
-
-task<response> switch_redis(const context& shared, const request& asked) {
-  decode_connection_name(asked.body, shared.max_json_depth);
-  throw_no_redis();
-  co_return response();
-}
 
 }  // namespace
 
 void add_multi_routes(router& routes, context& shared) {
   const std::string base = "/api/admin/connections/multi/";
   using enum http_method;
-  routes.add(post, base + "database", [&shared](const request& asked) { return create(shared, asked); });
-  routes.add(post, base + "redis", [&shared](const request& asked) { return create_redis(shared, asked); });
-  routes.add(post, base + "switch/database", [&shared](const request& asked) {
-    return ready_made(switched_answer(shared, decode_connection_name(asked.body, shared.max_json_depth)));
-  });
-  routes.add(post, base + "switch/redis", [&shared](const request& asked) { return switch_redis(shared, asked); });
+  for (const auto kind : {connection_kind::database, connection_kind::redis}) {
+    const std::string word(to_string(kind));
+    routes.add(post, base + word, [&shared, kind](const request& asked) { return create(shared, asked, kind); });
+    routes.add(post, base + "switch/" + word, [&shared, kind](const request& asked) {
+      return ready_made(switched_answer(shared, decode_connection_name(asked.body, shared.max_json_depth), kind));
+    });
+  }
   routes.add(get, base + "list", [&shared](const request&) {
     return ready_made(success("Connections", list_data(shared.manager.list())));
   });

@@ -49,6 +49,7 @@ class session final : public sql_session {
   task<std::unique_ptr<cursor>> open(statement what) override;
   task<void> execute_script(std::string_view text) override;
   transaction_state transaction() const noexcept override;
+  polypool::dialect dialect() const noexcept override { return polypool::dialect::postgres; }
   std::string begin_statement(const transaction_options& options) const override;
 
  private:

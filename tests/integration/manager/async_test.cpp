@@ -60,7 +60,7 @@ TEST_F(manager_async, every_call_from_one_event_loop) {
   }
   EXPECT_EQ(now(add_up(mgr.sql("pg"))), 200'010'000);
   EXPECT_EQ(now(mgr.async_health_check()).count(health_status::healthy), 2u);
-  EXPECT_EQ(sessions(), 1);
+  EXPECT_TRUE(sessions_become(1));
   const stopwatch watch;
   EXPECT_EQ(
       error_of([&] { now(with_timeout(100ms, mgr.sql("pg").async_query("SELECT pg_sleep(60)"))); }).portable_code(),
@@ -109,7 +109,9 @@ TEST_F(manager_async, two_hundred_tasks_and_four_threads_at_once) {
   const auto numbers = mgr.get("pg").statistics();
   EXPECT_EQ(numbers.errors, 0u);
   EXPECT_EQ(numbers.pool.in_use, 0u);
-  EXPECT_EQ(static_cast<std::uint32_t>(sessions()), numbers.pool.open);
+  // One may be on its way still, which the pool counts before the server does.
+  EXPECT_TRUE(
+      wait_until([&] { return static_cast<std::uint32_t>(sessions()) == mgr.get("pg").statistics().pool.open; }));
 }
 
 TEST_F(manager_async, dropped_in_the_middle) {

@@ -48,7 +48,7 @@ TEST_P(postgres_session, says_what_it_is) {
   const auto info = go_(db->describe());
   EXPECT_EQ(info.version, admin().value("SHOW server_version"));
   EXPECT_EQ(info.role, server_info::role_type::primary);
-  EXPECT_EQ(playground_->sessions(), 1);
+  EXPECT_TRUE(playground_->sessions_become(1));
   EXPECT_FALSE(db->dirty());
   EXPECT_FALSE(db->broken());
   EXPECT_EQ(postgres::make_driver()->type(), "postgres");

@@ -48,7 +48,8 @@ TEST_F(RestTest, WhenAllFailTheStatusSaysWhy) {
   EXPECT_EQ(create({{"slow", nobody.url()}}, 503).at("code"), "DATABASE_UNAVAILABLE");
   nobody.refuse();
   EXPECT_EQ(create({{"down", nobody.url()}}, 503).at("code"), "DATABASE_UNAVAILABLE");
-  EXPECT_EQ(create({{"cache", "redis://127.0.0.1:6379/0"}}, 501).at("code"), "UNSUPPORTED_DATABASE");
+  EXPECT_THAT(std::string(create({{"cache", "redis://127.0.0.1:6379/0"}}, 400).at("details").as_string()),
+              HasSubstr("POST …/multi/redis creates those"));
   EXPECT_EQ(create({{"odd", "gopher://x"}}, 400).at("success"), false);
   EXPECT_EQ(create({{std::string("a\0b", 3), file_url("x")}}, 400).at("success"), false);
   EXPECT_EQ(create({{std::string(200, 'n'), file_url("x")}}, 400).at("success"), false);
@@ -117,14 +118,15 @@ TEST_F(RestTest, MissingFieldsAreNamed) {
             "Type must be either database or redis");
 }
 
-TEST_F(RestTest, RedisIsRefusedWhileThereIsNoDriver) {
-  const std::string name = R"({"connectionName":"a"})";
-  EXPECT_EQ(code_of("POST", multi + "redis", R"({"connections":[{"name":"a","url":"redis://h"}]})", 501),
-            "UNSUPPORTED_DATABASE");
-  EXPECT_EQ(code_of("POST", multi + "switch/redis", name, 501), "UNSUPPORTED_DATABASE");
-  EXPECT_EQ(code_of("POST", multi + "test/specific", R"({"redis":"a"})", 501), "UNSUPPORTED_DATABASE");
-  EXPECT_EQ(code_of("DELETE", multi + "remove", R"({"type":"redis","connectionName":"a"})", 501),
-            "UNSUPPORTED_DATABASE");
+TEST_F(RestTest, RedisHasNamesOfItsOwn) {
+  create_files({"a"});
+  const std::string missing = "Redis connection 'a' not found";
+  EXPECT_EQ(error_of("POST", multi + "switch/redis", R"({"connectionName":"a"})", 404), missing);
+  EXPECT_EQ(error_of("POST", multi + "test/specific", R"({"database":"a","redis":"a"})", 404), missing);
+  EXPECT_EQ(error_of("DELETE", multi + "remove", R"({"type":"redis","connectionName":"a"})", 404), missing);
+  const std::string body = R"({"connections":[{"name":"b","url":")" + file_url("b") + R"("}]})";
+  EXPECT_EQ(error_of("POST", multi + "redis", body, 400), "Failed to create Redis connections");
+  EXPECT_EQ(get(multi + "list").at("data").at("summary").at("totalDatabases"), 1);
 }
 
 TEST_F(RestTest, HealthOfAllHasRatios) {
