@@ -8,9 +8,6 @@
 
 namespace polypool::odbc {
 
-/// The statement that begins a transaction.
-std::string begin_words(brand database, const transaction_options& options);
-
 // On the caller's thread. The watch brings the call back when its time is over.
 template <class Body>
 auto session::here(const environment& env, Body& body) {

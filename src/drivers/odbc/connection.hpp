@@ -62,6 +62,7 @@ class connection {
   /// The next rows of the statement that was started; null at the end.
   std::shared_ptr<const row_block> fetch();
   void script(std::string_view text);
+  void begin_transaction(const transaction_options& options);
   void close_cursor();
   void probe();
   server_info describe();
@@ -155,6 +156,7 @@ class connection {
   bool native_used_ = false;
   bool zone_moved_ = false;  // the session's time zone may not be UTC
   bool read_only_wanted_ = false;
+  bool level_changed_ = false;  // SQL Server's isolation level, by begin_transaction
   bool broken_ = false;
   std::string schema_;
 
@@ -166,6 +168,9 @@ class connection {
   bool cancelling_ = false;
   std::atomic<bool> cut_ = false;  // written under the mutex
 };
+
+/// The statement that begins a transaction, as far as one statement can say it.
+std::string begin_words(brand database, const transaction_options& options);
 
 /// The columns of a statement that gives no rows.
 const std::shared_ptr<const column_list>& no_columns();

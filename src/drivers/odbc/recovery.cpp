@@ -14,41 +14,6 @@ constexpr auto worth_watching = std::chrono::seconds(2);
 
 }  // namespace
 
-std::string begin_words(brand database, const transaction_options& options) {
-  std::string level;
-  switch (options.isolation) {
-    case isolation::server_default:
-      break;
-    case isolation::read_uncommitted:
-      level = "READ UNCOMMITTED";
-      break;
-    case isolation::read_committed:
-      level = "READ COMMITTED";
-      break;
-    case isolation::repeatable_read:
-      level = "REPEATABLE READ";
-      break;
-    case isolation::serializable:
-      level = "SERIALIZABLE";
-      break;
-  }
-  switch (database) {
-    case brand::postgres: {
-      std::string out = level.empty() ? "BEGIN" : "BEGIN ISOLATION LEVEL " + level;
-      if (options.read_only) out += " READ ONLY";
-      return out;
-    }
-    case brand::mssql:
-      // The level is the session's, and stays when the transaction is over: the reset takes it back.
-      return level.empty() ? "BEGIN TRANSACTION" : "SET TRANSACTION ISOLATION LEVEL " + level + "; BEGIN TRANSACTION";
-    case brand::sqlite:
-      return options.read_only ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE";
-    case brand::other:
-      break;
-  }
-  return "BEGIN";
-}
-
 bool session::runs_here(const environment& env) const noexcept {
   if (!env.blocking()) return false;
   if (env.deadline == no_deadline && !env.stop.stop_possible()) return true;

@@ -64,8 +64,28 @@ sql_session::transaction_state session::transaction() const noexcept {
   return running_ ? transaction_state::unknown : connection_->transaction();
 }
 
+polypool::dialect session::dialect() const noexcept {
+  switch (connection_->what().database) {
+    case brand::postgres:
+      return dialect::postgres;
+    case brand::sqlite:
+      return dialect::sqlite;
+    case brand::mssql:
+      return dialect::mssql;
+    case brand::other:
+      break;
+  }
+  return dialect::standard;
+}
+
 std::string session::begin_statement(const transaction_options& options) const {
   return begin_words(connection_->what().database, options);
+}
+
+task<void> session::begin(transaction_options options) {
+  auto work = [options](connection& on) { on.begin_transaction(options); };
+  task<void> call = perform(work);
+  co_await std::move(call);
 }
 
 std::string session::savepoint_statement(savepoint_step step, std::string_view name) const {

@@ -50,7 +50,9 @@ class session final : public sql_session {
   task<std::unique_ptr<cursor>> open(statement what) override;
   task<void> execute_script(std::string_view text) override;
   transaction_state transaction() const noexcept override;
+  polypool::dialect dialect() const noexcept override;
   std::string begin_statement(const transaction_options& options) const override;
+  task<void> begin(transaction_options options) override;
   std::string savepoint_statement(savepoint_step step, std::string_view name) const override;
 
  private:

@@ -35,7 +35,7 @@ const std::shared_ptr<const column_list>& no_columns() {
 }
 
 bool connection::dirty() const noexcept {
-  return active_ != nullptr || transaction() != state::none || touched_ || reopen_ || native_used_;
+  return active_ != nullptr || transaction() != state::none || touched_ || reopen_ || native_used_ || level_changed_;
 }
 
 // before and after a statement
@@ -288,7 +288,8 @@ bool connection::clean() {
   } else if (touched_ && !owns_data_) {
     return false;
   }
-  aborted_ = touched_ = reopen_ = read_only_wanted_ = false;
+  if (level_changed_) plain("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+  aborted_ = touched_ = reopen_ = read_only_wanted_ = level_changed_ = false;
   transaction_ = state::none;
   depth_ = 0;
   return true;
