@@ -70,7 +70,9 @@ void connection::connect(std::chrono::seconds limit) {
   const call_scope call(*this);
   const bool postgres = profile_.database == brand::postgres;
   if (profile_.family != driver_family::sqlite) {
-    socket_ = search.find([&] { backend_ = ask(postgres ? "SELECT pg_backend_pid()" : "SELECT 1"); });
+    const auto talk = [&] { backend_ = ask(postgres ? "SELECT pg_backend_pid()" : "SELECT 1"); };
+    socket_ = search.find(talk);
+    if (backend_.empty()) talk();
   }
   check_schema();
 }

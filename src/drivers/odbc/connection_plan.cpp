@@ -165,6 +165,7 @@ void planner::postgres() {
   if (!source || !where_.host.empty()) {
     add("Servername", where_.host.empty() ? "localhost" : where_.host);
     add_port(5432);
+    if (where_.host.starts_with('/')) plan_.port = 0;  // a Unix socket
   }
   // Its own parser knows no way to write some users.
   const bool strange = where_.user.find_first_of(";{} ") != std::string::npos;
