@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <polypool/drivers.hpp>
+#if POLYPOOL_ODBC
+#include <polypool/odbc.hpp>
+#endif
 #if POLYPOOL_MYSQL
 #include <polypool/mysql.hpp>
 #endif
@@ -31,6 +34,10 @@ driver_list default_drivers() {
 #endif
 #if POLYPOOL_SQLITE
   all.push_back(sqlite::make_driver());
+#endif
+#if POLYPOOL_ODBC
+  all.push_back(odbc::make_driver());
+  all.push_back(odbc::make_mssql_driver());
 #endif
 #if POLYPOOL_MONGODB
   all.push_back(mongodb::make_driver());
