@@ -53,6 +53,15 @@ class wait_scope {
   blocking_wait* before_;
 };
 
+// The library reads with MSG_DONTWAIT, but OpenSSL does not; and the library makes the socket block once it is
+// connected. Then a short timeout brings it to the function above.
+void make_patient(int descriptor, bool connected) {
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  const timeval limit{0, connected ? 0 : 1000};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 bool is_numeric(const std::string& host) {
   in6_addr ignored;
   return ::inet_pton(AF_INET, host.c_str(), &ignored) == 1 || ::inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
@@ -111,6 +120,7 @@ task<void> connector::attempt(bool with_tls) {
   if (!connection_) throw std::bad_alloc();
   MYSQL* const raw = connection_.get();
   apply(how_, with_tls, raw);
+  if (with_tls) call_.expect_tls();
   mysql_optionsv(raw, MARIADB_OPT_IO_WAIT, reinterpret_cast<void*>(&wait_in_library));
   stage_ = how_.unix_socket.empty() ? "the name is not resolved" : "the network connection is not made";
   const unsigned long flags = CLIENT_MULTI_RESULTS | (how_.found_rows ? CLIENT_FOUND_ROWS : 0UL);
@@ -124,8 +134,7 @@ task<void> connector::attempt(bool with_tls) {
   co_await std::move(first);
   while (call_.waiting()) {
     const int descriptor = mysql_get_socket(raw);
-    // The library reads with MSG_DONTWAIT, but OpenSSL does not.
-    ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+    make_patient(descriptor, false);
     stage_ =
         call_.writing() ? "the network connection is not made" : "the server accepted the connection and says nothing";
     // The descriptor may change with every address, so none is kept registered.
@@ -136,7 +145,7 @@ task<void> connector::attempt(bool with_tls) {
     task<void> next = step(next_step);
     co_await std::move(next);
   }
-  if (call_.outcome<MYSQL*>() == nullptr) throw connect_error(raw, place_, where_);
+  if (call_.outcome<MYSQL*>() == nullptr) throw connect_error(raw, place_, where_, with_tls && verifies(how_));
 }
 
 // libpq's meaning of the modes: prefer tries without TLS where the server has none, allow with it where the server (or
@@ -186,8 +195,7 @@ task<connection_ptr> connector::run() {
     }
     if (failure) throw error(*failure);
   }
-  const int descriptor = mysql_get_socket(connection_.get());
-  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  make_patient(mysql_get_socket(connection_.get()), true);
   co_return std::move(connection_);
 }
 

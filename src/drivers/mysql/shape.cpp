@@ -21,6 +21,7 @@ wire_column text_column(const MYSQL_FIELD& field) {
   if (attribute(field, MARIADB_FIELD_ATTR_DATA_TYPE_NAME) == "uuid") {
     return {field.type, wire_form::text, data_type::uuid, 0};
   }
+  if (field.type == MYSQL_TYPE_GEOMETRY) return {field.type, wire_form::raw, data_type::bytes, 0};
   const bool other = !attribute(field, MARIADB_FIELD_ATTR_DATA_TYPE_NAME).empty();  // inet4, inet6
   if (field.charsetnr == binary_charset && !other) return {field.type, wire_form::raw, data_type::bytes, 0};
   return {field.type, wire_form::text, other ? data_type::other : data_type::text, 0};
