@@ -79,18 +79,18 @@ TEST_P(mongodb_session, runs_commands) {
 
 TEST_P(mongodb_session, writes_of_all_kinds) {
   auto db = make_client();
-  const auto outcome =
-      db.write("items", {
-                            document_write::insert(doc(R"({"_id": 1, "n": 1})")),
-                            document_write::insert(doc(R"({"n": 2})")),
-                            document_write::update_one(doc(R"({"_id": 1})"), doc(R"({"$set": {"n": 10}})")),
-                            document_write::update_many(doc(R"({"n": {"$gt": 0}})"), doc(R"({"$inc": {"n": 1}})")),
-                            document_write::replace_one(doc(R"({"_id": 1})"), doc(R"({"replaced": true})")),
-                                                       doc(R"({"upsert": true})")),
-                            document_write::delete_one(doc(R"({"_id": 1})")),
-                            document_write::update_one(doc(R"({"_id": "new"})"), doc(R"({"$set": {"n": 5}})"),
-                            document_write::delete_many(doc("{}")),
-                        });
+  std::vector<document_write> writes;
+  writes.push_back(document_write::insert(doc(R"({"_id": 1, "n": 1})")));
+  writes.push_back(document_write::insert(doc(R"({"n": 2})")));
+  writes.push_back(document_write::update_one(doc(R"({"_id": 1})"), doc(R"({"$set": {"n": 10}})")));
+  writes.push_back(document_write::update_many(doc(R"({"n": {"$gt": 0}})"), doc(R"({"$inc": {"n": 1}})")));
+  writes.push_back(document_write::replace_one(doc(R"({"_id": 1})"), doc(R"({"replaced": true})")));
+  writes.push_back(document_write::delete_one(doc(R"({"_id": 1})")));
+  // FerretDB counts upserts from the first one of a command, so this one begins a command.
+  const auto upsert = doc(R"({"upsert": true})");
+  writes.push_back(document_write::update_one(doc(R"({"_id": "new"})"), doc(R"({"$set": {"n": 5}})"), upsert));
+  writes.push_back(document_write::delete_many(doc("{}")));
+  const auto outcome = db.write("items", std::move(writes));
   EXPECT_EQ(outcome.inserted, 2u);
   EXPECT_EQ(outcome.matched, 4u);
   EXPECT_EQ(outcome.modified, 4u);
