@@ -16,7 +16,9 @@ function(polypool_needs_of library component out)
   set(package_spdlog::spdlog "spdlog")
   set(package_prometheus-cpp::core "prometheus-cpp COMPONENTS core")
   set(package_PostgreSQL::PostgreSQL "PostgreSQL")
+  set(package_MariaDB::Connector "MariaDBConnector 3.3")
   set(package_SQLite::SQLite3 "SQLite3")
+  set(package_ODBC::ODBC "ODBC")
   set(package_OpenSSL::SSL "OpenSSL")
   set(package_mongo::mongoc_shared "mongoc-1.0 1.23")
   set(package_OpenSSL::Crypto "OpenSSL")
@@ -60,5 +62,7 @@ endif()
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/polypool-config.cmake.in ${PROJECT_BINARY_DIR}/polypool-config.cmake
                               INSTALL_DESTINATION ${polypool_package_dir} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/polypool-config-version.cmake COMPATIBILITY SameMinorVersion)
+# Find modules for packages that bring no package file of their own.
+install(DIRECTORY ${CMAKE_CURRENT_LIST_DIR}/ DESTINATION ${polypool_package_dir} FILES_MATCHING PATTERN Find*.cmake)
 install(FILES ${PROJECT_BINARY_DIR}/polypool-config.cmake ${PROJECT_BINARY_DIR}/polypool-config-version.cmake
         DESTINATION ${polypool_package_dir})

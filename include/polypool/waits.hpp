@@ -135,6 +135,20 @@ task<wait_result> sleep_until(time_point when);
 /// `co_await sleep_for(d)`: the same, counted from now.
 task<wait_result> sleep_for(duration span);
 
+/// `co_await yield_turn()` lets what is ready on the task's executor go first. Does nothing when the task blocks.
+class yield_turn {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+    const environment& env = *self.promise().env;
+    if (env.blocking()) return false;
+    env.waits->resume(self);
+    return true;
+  }
+  void await_resume() const noexcept {}
+};
+
 /// An event that any number of tasks and threads wait for; once set, it stays set until reset. Thread-safe.
 class event {
  public:

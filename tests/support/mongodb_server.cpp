@@ -34,10 +34,10 @@ struct shared_server {
     const std::string servers = POLYPOOL_SERVERS_DIR;
     if (const char* given = std::getenv("MONGODB_URL"); given != nullptr && *given != 0) {
       url = given;
-    } else if (const auto line = first_line_of(servers + "/mongodb.env"); line.starts_with("MONGODB_URL=")) {
+    } else if (const auto line = first_line(servers + "/mongodb.env"); line.starts_with("MONGODB_URL=")) {
       url = line.substr(12);
-      folder = first_line_of(servers + "/mongodb.folder");
-    } else if (auto reason = first_line_of(servers + "/mongodb.skip"); !reason.empty()) {
+      folder = first_line(servers + "/mongodb.folder");
+    } else if (auto reason = first_line(servers + "/mongodb.skip"); !reason.empty()) {
       why_not = "no MongoDB server to test with: " + reason;
     } else {
       why_not = "no MongoDB server to test with: set MONGODB_URL, or run tests/support/servers start " + servers;
@@ -131,7 +131,7 @@ private_mongodb::private_mongodb() {
     shell(control_script + " destroy " + folder_);
     throw;
   }
-  where_ = endpoint_of(first_line_of(folder_ + "/url"));
+  where_ = endpoint_of(first_line(folder_ + "/url"));
 }
 
 private_mongodb::~private_mongodb() { shell(control_script + " destroy " + folder_); }
@@ -148,8 +148,8 @@ void private_mongodb::restart() const {
   stop();
   start();
 }
-void private_mongodb::suspend() const { ::kill(std::atoi(first_line_of(folder_ + "/server.pid").c_str()), SIGSTOP); }
-void private_mongodb::resume() const { ::kill(std::atoi(first_line_of(folder_ + "/server.pid").c_str()), SIGCONT); }
+void private_mongodb::suspend() const { ::kill(std::atoi(first_line(folder_ + "/server.pid").c_str()), SIGSTOP); }
+void private_mongodb::resume() const { ::kill(std::atoi(first_line(folder_ + "/server.pid").c_str()), SIGCONT); }
 
 void mongodb_test::SetUp() {
   if (!shared_mongodb::where()) GTEST_SKIP() << shared_mongodb::why_not();

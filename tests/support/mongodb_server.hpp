@@ -3,7 +3,8 @@
 // frozen.
 #pragma once
 
-#include "support/processes.hpp"
+#include "support/connections.hpp"
+#include "support/process.hpp"
 
 #include <polypool/document.hpp>
 
