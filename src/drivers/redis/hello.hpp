@@ -13,7 +13,7 @@ namespace polypool::redis {
 struct server_facts {
   int protocol = 2;
   std::string version;  ///< empty where it did not say
-  bool knows_reset = false;
+  bool knows_reset = true;  ///< where nothing is known, it is tried
 };
 
 /// As whom to log in, and what to set.
