@@ -8,7 +8,10 @@ namespace polypool::mysql {
 
 void session::expect_rows(prepared_statement& use) {
   MYSQL_STMT* const raw = use.handle.get();
-  use.shape.follow({mariadb_stmt_fetch_fields(raw), mysql_stmt_field_count(raw)}, utc_);
+  // The statement's own fields keep the names they had when it was prepared; those of the connection are as the server
+  // has just sent them, unless it has left them out because nothing has changed.
+  const MYSQL_FIELD* const fresh = raw_->fields;
+  use.shape.follow({fresh ? fresh : mariadb_stmt_fetch_fields(raw), mysql_stmt_field_count(raw)}, utc_);
   splitter_.expect(use.shape, raw_);
 }
 
