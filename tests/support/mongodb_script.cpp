@@ -92,18 +92,19 @@ std::string framed(std::int32_t operation, std::int32_t response_to, const std::
   return out + body;
 }
 
-std::string reply_to(const header& asked, const document& reply) {
+// @param reply a document of BSON
+std::string reply_to(const header& asked, const std::string& reply) {
   std::string body;
   if (asked.operation == op_query) {
     append(body, std::int32_t{8});
     append(body, std::int64_t{0});
     append(body, std::int32_t{0});
     append(body, std::int32_t{1});
-    return framed(op_reply, asked.request, body + bytes_of(reply));
+    return framed(op_reply, asked.request, body + reply);
   }
   append(body, std::int32_t{0});
   body += '\0';
-  return framed(op_msg, asked.request, body + bytes_of(reply));
+  return framed(op_msg, asked.request, body + reply);
 }
 
 bool is_hello(std::string_view name) { return name == "hello" || name == "isMaster" || name == "ismaster"; }
@@ -117,6 +118,8 @@ struct mongodb_script::connection {
   bool over = false;
   std::jthread thread;
 };
+
+script_answer script_answer::encoded(const document& reply) { return {what_type::encoded, {}, bytes_of(reply)}; }
 
 script_answer script_answer::failure(int code, std::string_view words, std::vector<std::string> labels) {
   document reply{{"ok", 0.0}, {"errmsg", words}, {"code", code}};
@@ -266,12 +269,13 @@ bool mongodb_script::answer_one(connection& self) {
       return true;
     case script_answer::what_type::close:
       return false;
-    case script_answer::what_type::raw_bytes:
-    case script_answer::what_type::reply:
+    default:
       break;
   }
   if (unanswered) return true;
-  const auto bytes = answer.what == script_answer::what_type::reply ? reply_to(asked, answer.reply) : answer.bytes;
+  const auto bytes = answer.what == script_answer::what_type::reply     ? reply_to(asked, bytes_of(answer.reply))
+                     : answer.what == script_answer::what_type::encoded ? reply_to(asked, answer.bytes)
+                                                                        : answer.bytes;
   for (std::size_t sent = 0; sent < bytes.size();) {
     const auto count = ::send(self.descriptor, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
     if (count <= 0) return false;

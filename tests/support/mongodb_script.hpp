@@ -32,6 +32,7 @@ struct script_answer {
     reply,      ///< with this document
     silence,    ///< nothing, for ever
     close,      ///< the connection ends
+    encoded,    ///< with these bytes, which are a document already
     raw_bytes,  ///< these bytes instead of a message
   };
   what_type what = what_type::reply;
@@ -39,6 +40,8 @@ struct script_answer {
   std::string bytes;
 
   static script_answer with(document reply) { return {what_type::reply, std::move(reply), {}}; }
+  /// The same, encoded once for many.
+  static script_answer encoded(const document& reply);
   static script_answer ok() { return with({{"ok", 1.0}}); }
   /// A failure as MongoDB writes it.
   static script_answer failure(int code, std::string_view words, std::vector<std::string> labels = {});

@@ -225,8 +225,9 @@ std::string hosts_of(const endpoint& where) {
 
 std::string address_of(const reading& r) {
   if (!r.srv) return hosts_of(r.where);
-  if (r.where.host.empty() || r.where.host.find_first_of("/@?#%,: ") != std::string::npos) {
-    refuse("host", r.where.host, "exactly one name, whose servers are found in DNS");
+  const auto& host = r.where.host;
+  if (host.find_first_of("/@?#%,: ") != std::string::npos || std::ranges::count(host, '.') < 2) {
+    refuse("host", host, "exactly one name such as cluster.example.com, whose servers are found in DNS");
   }
   return r.where.host;
 }

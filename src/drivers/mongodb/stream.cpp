@@ -33,8 +33,9 @@ bool should_retry(mongoc_stream_t* base) { return of(base).would_wait; }
 bool await(stream& self, time_point limit) noexcept {
   auto& waits = self.body->owner().waits();
   pollfd descriptors[2] = {{self.body->descriptor(), self.body->wanted(), 0}, {}};
-  const int ready = waits.wait(descriptors, limit);
-  if (ready > 0) return true;
+  const auto own_limit = self.body->gives_up();
+  const int ready = waits.wait(descriptors, std::min(limit, own_limit));
+  if (ready > 0 || (ready == 0 && own_limit < limit && !waits.leaving())) return true;
   self.timed_out = true;
   errno = ETIMEDOUT;
   if (ready == 0 && !waits.leaving()) {
@@ -148,7 +149,10 @@ ssize_t poll_all(mongoc_stream_poll_t* streams, size_t count, int32_t timeout) {
   std::vector<pollfd> descriptors(count + 1);
   for (;;) {
     if (const int ready = look(streams, count, descriptors.data()); ready > 0) return ready;
-    const int woken = waits.wait(descriptors, limit);
+    auto until = limit;
+    for (size_t i = 0; i < count; ++i) until = std::min(until, of(streams[i].stream).body->gives_up());
+    const int woken = waits.wait(descriptors, until);
+    if (woken == 0 && until < limit && !waits.leaving()) continue;
     if (woken == 0 && !waits.leaving()) return 0;
     if (woken <= 0) {
       for (size_t i = 0; i < count; ++i) streams[i].revents = POLLERR;
