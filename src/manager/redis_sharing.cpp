@@ -8,10 +8,9 @@ namespace {
 
 // Out for longer than this, a session goes back once, so that nobody takes it for a leak.
 constexpr auto longest_loan = std::chrono::seconds(10);
-// A thread that shares has to be woken by another one; tasks are woken for next to nothing. So threads prefer an idle
-// session, if there is one, and a new one from so many callers on.
-constexpr std::uint32_t many_threads = 4;
+// Tasks want another session once one has so many of them; they share this many at most.
 constexpr std::uint32_t many_tasks = 64;
+constexpr std::size_t most_for_tasks = 4;
 
 }  // namespace
 
@@ -93,9 +92,11 @@ redis_sharing::place::~place() {
 // The least busy session that takes newcomers; one of the caller's own event loop before others.
 std::optional<std::size_t> redis_sharing::best_for(const void* loop, time_point now) noexcept {
   std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+  std::size_t left = count_;
+  for (std::size_t i = 0; left > 0; ++i) {
     auto& one = sessions_[i];
     if (!one.session) continue;
+    --left;
     one.leaving = one.leaving || one.commands->broken() || one.session.wanted_back() || now - one.since > longest_loan;
     if (one.leaving) continue;
     if (!best) {
@@ -110,20 +111,10 @@ std::optional<std::size_t> redis_sharing::best_for(const void* loop, time_point 
   return best;
 }
 
-std::size_t redis_sharing::count() const noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(sessions_, [](const auto& one) { return bool(one.session); }));
-}
-
 // Whether a session that lies idle in the pool would serve this caller better.
 bool redis_sharing::crowded(const shared_session& one, const environment& env) const noexcept {
-  return env.blocking() || one.users >= many_tasks || one.loop != env.waits->loop();
-}
-
-// Whether opening one is worth it.
-bool redis_sharing::wants_more(const shared_session& one, const environment& env) noexcept {
-  const bool many = one.users >= (env.blocking() ? many_threads : many_tasks);
-  const bool stranger = !env.blocking() && one.loop != env.waits->loop();
-  return (many || stranger) && !opening_.exchange(true);
+  if (env.blocking()) return true;
+  return count_ < most_for_tasks && (one.users >= many_tasks || one.loop != env.waits->loop());
 }
 
 // Expects a free place.
@@ -135,6 +126,7 @@ std::size_t redis_sharing::add(lease fresh, const void* loop, time_point now) {
   free.since = now;
   free.users = 0;
   free.leaving = false;
+  ++count_;
   return static_cast<std::size_t>(&free - sessions_.data());
 }
 
@@ -152,11 +144,11 @@ std::optional<redis_sharing::place> redis_sharing::try_join(const environment& e
   {
     const std::scoped_lock lock(mutex_);
     auto chosen = best_for(loop, now);
-    if ((!chosen || crowded(sessions_[*chosen], env)) && count() < most_shared) {
+    if ((!chosen || crowded(sessions_[*chosen], env)) && count_ < most_shared) {
       if (lease idle = from.try_acquire()) {
         chosen = add(std::move(idle), loop, now);
-      } else if (chosen) {
-        more = wants_more(sessions_[*chosen], env);
+      } else {
+        more = chosen && !opening_.exchange(true);
       }
     }
     if (chosen) out.emplace(seat(*chosen));
@@ -200,7 +192,7 @@ task<redis_sharing::place> redis_sharing::fetch() {
     lease fresh = co_await std::move(waiting);
     const void* const loop = env.blocking() ? nullptr : env.waits->loop();
     const std::scoped_lock lock(mutex_);
-    if (count() == most_shared) co_return place(std::move(fresh));  // they all leave; this one is nobody else's
+    if (count_ == most_shared) co_return place(std::move(fresh));  // they all leave; this one is nobody else's
     co_return seat(add(std::move(fresh), loop, env.time->coarse_now()));
   } catch (const error& problem) {
     failure = problem;
@@ -275,6 +267,7 @@ void redis_sharing::leave(std::size_t index, bool given_up) noexcept {
   one.leaving = one.leaving || given_up;
   if (--one.users > 0) return;
   std::swap(over, one.session);
+  --count_;
 }
 
 }  // namespace polypool::detail

@@ -19,8 +19,9 @@ namespace polypool::detail {
 /// sharing. A session takes no newcomers, and so comes back soon, once the pool wants it back, once it was out for
 /// long, and once a caller has given up on it (then its reset reads what is left).
 ///
-/// Callers of one event loop keep to themselves as long as there are sessions enough: who reads for all may be
-/// held up by its loop.
+/// Threads share only when there is no session left for each: to be woken by another thread costs more than a round
+/// trip. Tasks share from the start. Those of one event loop keep to themselves as long as there are sessions enough:
+/// who reads for all may be held up by its loop.
 class redis_sharing {
  public:
   /// A caller's place on a session.
@@ -55,7 +56,7 @@ class redis_sharing {
   task<place> join();
 
  private:
-  static constexpr std::size_t most_shared = 4;
+  static constexpr std::size_t most_shared = 16;
   class waiter;
   class acquisition;
   struct shared_session {
@@ -70,9 +71,7 @@ class redis_sharing {
   // Those marked (lock) expect the mutex.
   std::optional<std::size_t> best_for(const void* loop, time_point now) noexcept;  // (lock)
   std::size_t add(lease fresh, const void* loop, time_point now);                  // (lock)
-  std::size_t count() const noexcept;                                              // (lock)
   bool crowded(const shared_session& one, const environment& env) const noexcept;  // (lock)
-  bool wants_more(const shared_session& one, const environment& env) noexcept;     // (lock)
   place seat(std::size_t index) noexcept;                                          // (lock)
   task<place> fetch();
   void leave(std::size_t index, bool given_up) noexcept;
@@ -85,6 +84,7 @@ class redis_sharing {
   connection_state& state_;
   std::mutex mutex_;
   std::array<shared_session, most_shared> sessions_;
+  std::size_t count_ = 0;  // of them in use
   waiter* first_ = nullptr;
   waiter* last_ = nullptr;
   bool acquiring_ = false;            // somebody borrows a session for all who wait
