@@ -19,6 +19,7 @@ session::session(settings how, const environment& env, bool own_limit)
       own_limit_(own_limit) {
   prepare_library();
   network_.limit_silence(how_.socket_timeout, how_.socket_timeout_configured);
+  network_.compress(how_.compresses);
   const watch::scope watching(network_.waits(), env);
   open_client();
   own_limit_ = false;

@@ -49,6 +49,10 @@ class network {
   /// When a server that says nothing from now on is given up.
   time_point silence_ends() const noexcept;
 
+  /// Whether the server may send what is compressed.
+  bool compresses() const noexcept { return compresses_; }
+  void compress(bool yes) noexcept { compresses_ = yes; }
+
   /// How long a server may take for its part of a TLS handshake; for as long as nobody else has a limit unless set.
   void limit_handshake(duration limit) noexcept { handshake_limit_ = limit; }
   duration handshake_limit() const noexcept { return handshake_limit_; }
@@ -72,6 +76,7 @@ class network {
   duration silence_limit_ = std::chrono::seconds(30);
   bool silence_limit_always_ = false;
   bool encrypts_ = false;
+  bool compresses_ = false;
   bool sent_ = false;
   std::map<std::string, problem> problems_;
 };
