@@ -6,54 +6,14 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <poll.h>
 #include <signal.h>
 #include <stdexcept>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace polypool::test {
 namespace {
 
 PGconn* as_connection(void* pointer) { return static_cast<PGconn*>(pointer); }
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// The output and status of a shell command.
-std::pair<std::string, int> shell(const std::string& command) {
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) throw std::runtime_error("popen failed: " + command);
-  std::string out;
-  char buffer[4096];
-  while (const auto count = ::fread(buffer, 1, sizeof buffer, pipe)) out.append(buffer, count);
-  const int status = ::pclose(pipe);
-  return {out, WIFEXITED(status) ? WEXITSTATUS(status) : 255};
-}
-
-struct process_state {
-  char state = 'X';
-  int parent = 0;
-};
-process_state state_of(int pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  process_state out;
-  if (const auto end = text.rfind(')'); end != std::string::npos && end + 4 < text.size()) {
-    out.state = text[end + 2];
-    out.parent = std::atoi(text.c_str() + end + 4);
-  }
-  return out;
-}
-bool runs(int pid) {
-  const char state = state_of(pid).state;
-  return state != 'X' && state != 'Z';
-}
 
 const std::string control_script = POLYPOOL_SOURCE_DIR "/tests/support/postgres_control";
 
@@ -64,9 +24,9 @@ struct shared_server {
     const std::string folder = POLYPOOL_SERVERS_DIR;
     if (const char* url = std::getenv("POSTGRES_URL"); url != nullptr && *url != 0) {
       address = postgres_address::parse(url);
-    } else if (const auto line = read_file(folder + "/postgres.env"); line.starts_with("POSTGRES_URL=")) {
+    } else if (const auto line = first_line(folder + "/postgres.env"); line.starts_with("POSTGRES_URL=")) {
       address = postgres_address::parse(line.substr(13));
-    } else if (auto reason = read_file(folder + "/postgres.skip"); !reason.empty()) {
+    } else if (auto reason = first_line(folder + "/postgres.skip"); !reason.empty()) {
       why_not = "no PostgreSQL server to test with: " + reason;
     } else {
       why_not = "no PostgreSQL server to test with: set POSTGRES_URL, or run tests/support/servers start " + folder;
@@ -79,15 +39,6 @@ const shared_server& shared() {
 }
 
 }  // namespace
-
-bool wait_until(const std::function<bool()>& predicate, duration timeout) {
-  const auto end = std::chrono::steady_clock::now() + timeout;
-  while (!predicate()) {
-    if (std::chrono::steady_clock::now() >= end) return false;
-    ::poll(nullptr, 0, 5);  // only to leave the processor to those we wait for
-  }
-  return true;
-}
 
 postgres_address postgres_address::parse(std::string_view url) {
   char* problem = nullptr;
@@ -207,7 +158,7 @@ private_postgres::private_postgres() {
     shell(control_script + " destroy " + folder_);
     throw;
   }
-  address_ = postgres_address::parse(read_file(folder_ + "/url"));
+  address_ = postgres_address::parse(first_line(folder_ + "/url"));
 }
 
 private_postgres::~private_postgres() {
@@ -229,12 +180,12 @@ void private_postgres::restart() {
 
 // The server and its children.
 std::vector<int> private_postgres::processes() const {
-  const int server = std::atoi(read_file(folder_ + "/data/postmaster.pid").c_str());
+  const int server = std::atoi(first_line(folder_ + "/data/postmaster.pid").c_str());
   if (server <= 0 || !runs(server)) return {};
   std::vector<int> out{server};
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const int pid = std::atoi(entry.path().filename().c_str());
-    if (pid > 0 && state_of(pid).parent == server) out.push_back(pid);
+    if (pid > 0 && parent_of(pid) == server) out.push_back(pid);
   }
   return out;
 }

@@ -2,13 +2,13 @@
 // Real PostgreSQL servers for tests: the one all tests share, and private ones that may be stopped, killed and frozen.
 #pragma once
 
+#include "support/process.hpp"
+
 #include <polypool/driver.hpp>
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,9 +16,6 @@
 #include <vector>
 
 namespace polypool::test {
-
-/// Asks again and again until the answer is yes. @return false when it was not within the timeout
-bool wait_until(const std::function<bool()>& predicate, duration timeout = std::chrono::seconds(20));
 
 /// Where a server is, and as whom to log in.
 struct postgres_address {

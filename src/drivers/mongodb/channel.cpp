@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -72,6 +73,7 @@ void channel::look_up(const mongoc_host_list_t& host) {
 void channel::fail(std::string_view why, network::problem_kind kind) noexcept {
   if (state_ == state_type::over) return;
   state_ = state_type::over;
+  gives_up_ = no_deadline;
   wanted_ = 0;
   try {
     owner_.note(name_, kind, why);
@@ -115,6 +117,7 @@ void channel::connected() noexcept {
   try {
     tls_ = tls->start(descriptor_, host_);
     state_ = state_type::handshaking;
+    gives_up_ = saturating_add(std::chrono::steady_clock::now(), owner_.handshake_limit());
     shake_hands();
   } catch (...) {
     fail("out of memory");
@@ -126,10 +129,14 @@ void channel::shake_hands() noexcept {
   const int outcome = SSL_do_handshake(tls_.get());
   if (outcome == 1) {
     state_ = state_type::open;
+    gives_up_ = no_deadline;
     return;
   }
   const int problem = SSL_get_error(tls_.get(), outcome);
-  if (problem == SSL_ERROR_WANT_READ) {
+  const bool waits = problem == SSL_ERROR_WANT_READ || problem == SSL_ERROR_WANT_WRITE;
+  if (waits && std::chrono::steady_clock::now() >= gives_up_) {
+    fail("the TLS handshake got no answer", network::problem_kind::tls);
+  } else if (problem == SSL_ERROR_WANT_READ) {
     wanted_ = POLLIN;
   } else if (problem == SSL_ERROR_WANT_WRITE) {
     wanted_ = POLLOUT;

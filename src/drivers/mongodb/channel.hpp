@@ -31,6 +31,8 @@ class channel {
   short wanted() const noexcept { return wanted_; }
   /// Connects as far as it goes without waiting.
   progress advance() noexcept;
+  /// When advance() has to be called again though nothing has come.
+  time_point gives_up() const noexcept { return gives_up_; }
   /// Bytes that poll(2) knows nothing of.
   bool has_input() const noexcept;
   /// Moves some bytes. @return how many; 0 when it would have to wait; negative when the connection is over
@@ -66,6 +68,7 @@ class channel {
   int descriptor_ = -1;
   short wanted_ = 0;
   state_type state_ = state_type::connecting;
+  time_point gives_up_ = no_deadline;
   tls_connection tls_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

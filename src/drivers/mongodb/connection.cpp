@@ -6,8 +6,8 @@
 
 #include <polypool/duration.hpp>
 
-#include <array>
-#include <new>
+#include <algorithm>
+#include <chrono>
 #include <typeinfo>
 
 namespace polypool::mongodb {
@@ -19,6 +19,7 @@ session::session(settings how, const environment& env, bool own_limit)
       own_limit_(own_limit) {
   prepare_library();
   network_.limit_silence(how_.socket_timeout, how_.socket_timeout_configured);
+  network_.compress(how_.compresses);
   const watch::scope watching(network_.waits(), env);
   open_client();
   own_limit_ = false;
@@ -60,6 +61,8 @@ void session::open_client() {
   const bool first = mode != tls_mode::disable && mode != tls_mode::allow;
   if (mode != tls_mode::prefer && mode != tls_mode::allow) return attempt(first);
   bool again = false;
+  // A server without TLS may take the first bytes of a handshake for a message, and wait for the rest of it.
+  if (first) network_.limit_handshake(std::min<duration>(std::chrono::seconds(2), how_.connect_timeout / 4));
   try {
     attempt(first);
   } catch (const error& problem) {
@@ -79,6 +82,9 @@ void session::attempt(bool encrypted) {
   network_.forget_problems();
   bson_error_t problem{};
   client_.reset(mongoc_client_new_from_uri_with_error(how_.uri.get(), &problem));
+  if (!client_ && problem.domain == MONGOC_ERROR_STREAM) {
+    throw connect_error(problem, network_, how_.place, how_.password);
+  }
   if (!client_) {
     throw error(errc::invalid_configuration,
                 "the settings of a MongoDB connection: " + redact(problem.message, how_.password));

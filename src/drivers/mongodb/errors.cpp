@@ -174,9 +174,12 @@ error connect_error(const bson_error_t& problem, const network& connections, std
   const std::string at = "cannot connect to MongoDB at " + std::string(place) + ": ";
   const std::string words = redact(problem.message, password);
   const bool server_said = is_server_domain(problem.domain);
-  const bool refused = problem.domain == MONGOC_ERROR_SASL || problem.domain == MONGOC_ERROR_SCRAM ||
-                       (problem.domain == MONGOC_ERROR_CLIENT && problem.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) ||
-                       (server_said && portable_code(static_cast<int>(problem.code)) == errc::authentication_failed);
+  // libmongoc calls everything that goes wrong between hello and login a failure of authentication.
+  const bool cut = words.contains("socket") && !connections.problems().empty();
+  const bool refused =
+      !cut && (problem.domain == MONGOC_ERROR_SASL || problem.domain == MONGOC_ERROR_SCRAM ||
+               (problem.domain == MONGOC_ERROR_CLIENT && problem.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) ||
+               (server_said && portable_code(static_cast<int>(problem.code)) == errc::authentication_failed));
   if (refused) {
     error out(errc::authentication_failed, at + words);
     return out.with_hint("check user, password, auth_source, and what authentication the server has switched on")
@@ -193,8 +196,8 @@ error connect_error(const bson_error_t& problem, const network& connections, std
   }
   if (connections.problems().empty()) {
     error out(errc::connect_failed, at + words);
-    if (words.contains("SRV")) out.with_disposition(permanent).with_hint("check the name, and its records in DNS");
-    return out;
+    if (words.contains("SRV")) return out.with_hint("check the name, and its records in DNS");
+    return out.with_hint(hint_for(network::problem_kind::broken));
   }
   const auto& first = connections.problems().begin()->second;
   error out(errc::connect_failed, at + redact(connections.describe_problems(), password));

@@ -49,6 +49,14 @@ class network {
   /// When a server that says nothing from now on is given up.
   time_point silence_ends() const noexcept;
 
+  /// Whether the server may send what is compressed.
+  bool compresses() const noexcept { return compresses_; }
+  void compress(bool yes) noexcept { compresses_ = yes; }
+
+  /// How long a server may take for its part of a TLS handshake; for as long as nobody else has a limit unless set.
+  void limit_handshake(duration limit) noexcept { handshake_limit_ = limit; }
+  duration handshake_limit() const noexcept { return handshake_limit_; }
+
   void note(const std::string& server, problem_kind kind, std::string_view words);
   void forget_problems() noexcept { problems_.clear(); }
   const std::map<std::string, problem>& problems() const noexcept { return problems_; }
@@ -64,9 +72,11 @@ class network {
   watch waits_;
   tls_settings settings_;
   std::optional<tls_context> tls_;
+  duration handshake_limit_ = duration::max();
   duration silence_limit_ = std::chrono::seconds(30);
   bool silence_limit_always_ = false;
   bool encrypts_ = false;
+  bool compresses_ = false;
   bool sent_ = false;
   std::map<std::string, problem> problems_;
 };

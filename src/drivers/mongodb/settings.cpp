@@ -98,6 +98,10 @@ void read_number(reading& r, std::string_view name, const std::string& text) {
   r.words.add(plain_name(name), text);
 }
 void read_text(reading& r, std::string_view name, const std::string& text) { r.words.add(plain_name(name), text); }
+void read_compressors(reading& r, std::string_view name, const std::string& text) {
+  read_text(r, name, text);
+  r.out.compresses = !text.empty();
+}
 void read_boolean(reading& r, std::string_view name, const std::string& text) {
   r.words.add(plain_name(name), read_flag(name, text) ? "true" : "false");
 }
@@ -158,7 +162,7 @@ constexpr option_row rows[] = {
     {"authmechanism", read_mechanism},
     {"authmechanismproperties", read_text},
     {"authsource", read_auth_source},
-    {"compressors", read_text},
+    {"compressors", read_compressors},
     {"directconnection", read_direct},
     {"heartbeatfrequencyms", read_milliseconds},
     {"journal", read_boolean},
@@ -225,8 +229,9 @@ std::string hosts_of(const endpoint& where) {
 
 std::string address_of(const reading& r) {
   if (!r.srv) return hosts_of(r.where);
-  if (r.where.host.empty() || r.where.host.find_first_of("/@?#%,: ") != std::string::npos) {
-    refuse("host", r.where.host, "exactly one name, whose servers are found in DNS");
+  const auto& host = r.where.host;
+  if (host.find_first_of("/@?#%,: ") != std::string::npos || std::ranges::count(host, '.') < 2) {
+    refuse("host", host, "exactly one name such as cluster.example.com, whose servers are found in DNS");
   }
   return r.where.host;
 }

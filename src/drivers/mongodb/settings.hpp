@@ -24,6 +24,7 @@ struct settings {
   duration socket_timeout = std::chrono::seconds(30);
   bool socket_timeout_configured = false;
   bool retry_reads = true;
+  bool compresses = false;
   bool several_servers = false;  ///< a replica set or a sharded cluster: servers have to be chosen
 };
 

@@ -48,7 +48,8 @@ class bulk_writer {
     bson_document options;
     append_members(filter.get(), what.filter);
     append_members(options.get(), what.options);
-    bson_append_bool(options.get(), "validate", -1, false);  // the server knows its rules better
+    const bool deletes = what.action == action::delete_one || what.action == action::delete_many;
+    if (!deletes) bson_append_bool(options.get(), "validate", -1, false);  // the server knows its rules better
     if (what.action == action::insert) {
       append_id(change.get(), what.change.get_object());
       append_members(change.get(), what.change.get_object());

@@ -1,42 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two ways to run a task, and what a session is on first sight.
+// What a session is on first sight.
 #include "fixture.hpp"
 
-#include <polypool/asio.hpp>
-
-#include <boost/asio/io_context.hpp>
 #include <libpq-fe.h>
 
 namespace polypool::test {
-
-struct task_loop::state {
-  boost::asio::io_context context;
-};
-
-task_loop::task_loop() : state_(std::make_unique<state>()) {}
-task_loop::~task_loop() = default;
-
-void task_loop::run(task<void> work) {
-  std::exception_ptr failure;
-  spawn(state_->context.get_executor(), std::move(work), [&failure](std::exception_ptr problem) { failure = problem; });
-  state_->context.restart();
-  state_->context.run();
-  if (failure) std::rethrow_exception(failure);
-}
-
-std::string name_of(const ::testing::TestParamInfo<way>& info) {
-  return info.param == way::blocking ? "blocking" : "event_loop";
-}
-
-std::unique_ptr<sql_session> connect(runner& go, const endpoint& where) {
-  auto made = go(postgres::make_driver()->connect(where));
-  auto* sql = dynamic_cast<sql_session*>(made.get());
-  if (sql == nullptr) throw std::logic_error("not a session that speaks SQL");
-  made.release();
-  return std::unique_ptr<sql_session>(sql);
-}
-
-client::client(runner& go, const endpoint& where) : go_(go), session_(connect(go, where)) {}
 
 namespace {
 
