@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening sessions with SQL Server: what works, and what each failure says.
 #include "fixture.hpp"
-
-#include <polypool/manager.hpp>
+#include "support/shared_work.hpp"
 
 namespace polypool::test {
 namespace {
@@ -100,20 +99,26 @@ TEST_P(mssql_connect, too_many_connections) {
 // The whole way: configuration, manager, pool, transactions with savepoints.
 class mssql_manager : public ::testing::Test {};
 
-TEST_F(mssql_manager, works_with_sql_server) {
-  if (!std::filesystem::exists(freetds_library)) GTEST_SKIP() << "FreeTDS (package tdsodbc) is not installed";
-  tds_server server;
+std::unique_ptr<manager> manager_of(const tds_server& server) {
   config::settings settings;
   config::connection connection;
   connection.name = "sales";
   connection.type = config::database_type::mssql;
   connection.where = server.endpoint();
+  connection.overrides.max_open_conns = 4;
   settings.connections.push_back(connection);
   manager_options options;
   options.drivers.push_back(odbc::make_mssql_driver());
-  manager mgr(std::move(settings), std::move(options));
-  mgr.connect();
-  auto db = mgr.sql("sales");
+  auto out = std::make_unique<manager>(std::move(settings), std::move(options));
+  out->connect();
+  return out;
+}
+
+TEST_F(mssql_manager, works_with_sql_server) {
+  if (!std::filesystem::exists(freetds_library)) GTEST_SKIP() << "FreeTDS (package tdsodbc) is not installed";
+  tds_server server;
+  const auto mgr = manager_of(server);
+  auto db = mgr->sql("sales");
   db.execute("CREATE TABLE account (id int PRIMARY KEY, balance decimal(10, 2))");
   auto tx = db.begin();
   tx.execute("INSERT INTO account VALUES ($1, $2)", 1, numeric{"100.50"});
@@ -133,6 +138,15 @@ TEST_F(mssql_manager, works_with_sql_server) {
   for (auto row : db.stream("SELECT id FROM account")) rows += row.get<int>(0) > 0 ? 1 : 0;
   EXPECT_EQ(rows, 2u);
   EXPECT_EQ(server.sessions(), 1);
+}
+
+TEST_F(mssql_manager, three_threads_and_a_hundred_tasks_share_one_connection) {
+  if (!std::filesystem::exists(freetds_library)) GTEST_SKIP() << "FreeTDS (package tdsodbc) is not installed";
+  tds_server server;
+  const auto mgr = manager_of(server);
+  mgr->sql("sales").execute_script("CREATE TABLE counter (x int); INSERT INTO counter VALUES (0)");
+  three_threads_and_a_hundred_tasks(mgr->sql("sales"));
+  EXPECT_LE(server.sessions(), 4);
 }
 
 }  // namespace
