@@ -4,14 +4,23 @@
 
 #include "drivers/odbc/session.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace polypool::odbc {
 
+// What the driver itself is told: some seconds more than the deadline, which should never come to that.
+inline std::size_t second_net(const environment& env) {
+  if (env.deadline == no_deadline) return 0;
+  const auto left = std::chrono::ceil<std::chrono::seconds>(env.deadline - env.time->coarse_now());
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(left.count(), 0, 100'000)) + 5;
+}
+
 // On the caller's thread. The watch brings the call back when its time is over.
 template <class Body>
 auto session::here(const environment& env, Body& body) {
-  const call_scope call(*connection_);
+  const call_scope call(*connection_, second_net(env));
   const call_watch watch(parts_->threads, connection_, call.number(), env);
   try {
     return body(*connection_);
@@ -24,7 +33,8 @@ auto session::here(const environment& env, Body& body) {
 // On another thread. When its time is over, the call goes on, and the session has to attend to it.
 template <class Body>
 task<std::invoke_result_t<Body&, connection&>> session::elsewhere(Body body) {
-  const std::uint64_t number = connection_->begin_call();
+  const environment& env = co_await this_environment();
+  const std::uint64_t number = connection_->begin_call(second_net(env));
   auto work = [on = connection_, body = std::move(body)]() mutable {
     const call_end end(*on);
     return body(*on);

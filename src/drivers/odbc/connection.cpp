@@ -104,8 +104,9 @@ void connection::check_schema() {
 
 // calls --------------------------------------------------------------------------------------------------------------
 
-std::uint64_t connection::begin_call() {
+std::uint64_t connection::begin_call(std::size_t limit) {
   const std::scoped_lock lock(mutex_);
+  limit_ = limit;
   in_call_ = true;
   return ++call_;
 }

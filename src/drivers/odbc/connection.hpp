@@ -33,6 +33,7 @@ struct prepared_statement {
   result_reader reader;
   bool prepared = false;
   bool ran = false;
+  std::size_t limit = 0;  // seconds, as the driver knows it
   bool declared = false;  // psqlodbc has made a cursor of it, within a transaction of its own
 };
 
@@ -72,7 +73,8 @@ class connection {
   bool clean();
 
   /// Numbers the calls, so that a cancel is not taken for the next one.
-  std::uint64_t begin_call();
+  /// @param limit after which drivers that can count give up by themselves, in seconds; 0: never
+  std::uint64_t begin_call(std::size_t limit = 0);
   void end_call() noexcept;
   /// Waits for the end of that call. Thread-safe.
   bool wait_for_end(std::uint64_t call, std::chrono::milliseconds limit);
@@ -118,6 +120,7 @@ class connection {
   void finish(prepared_statement& what);
   std::uint64_t row_count(const prepared_statement& what) const noexcept;
   void declare_cursors(bool on) noexcept;
+  void set_limit(prepared_statement& what) const noexcept;
   void run_batch(std::string_view text);
   std::string in_one_try(std::string_view text) const;
 
@@ -154,6 +157,7 @@ class connection {
   fetch_buffer buffer_;
   std::uint64_t execution_ = 0;  // tells a cursor that its statement is over
   std::uint64_t affected_ = 0;
+  std::size_t limit_ = 0;  // of the call, in seconds
   std::uint64_t rows_ = 0;
 
   state transaction_ = state::none;
@@ -198,7 +202,7 @@ class call_end {
 /// Marks a call while it lives.
 class call_scope {
  public:
-  explicit call_scope(connection& where) : number_(where.begin_call()), end_(where) {}
+  explicit call_scope(connection& where, std::size_t limit = 0) : number_(where.begin_call(limit)), end_(where) {}
   std::uint64_t number() const noexcept { return number_; }
 
  private:

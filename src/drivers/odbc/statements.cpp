@@ -5,6 +5,7 @@
 
 #include <polypool/error.hpp>
 
+#include <cstdlib>
 #include <utility>
 
 namespace polypool::odbc {
@@ -87,6 +88,7 @@ bool connection::run(prepared_statement& what, std::span<const value> values) {
   check_parameter_count(what.text.expected, values.size());
   note_before(what.kind);
   SQLHSTMT statement = what.handle.get();
+  set_limit(what);
   what.parameters.bind(statement, values, what.text.values, profile_);
   set_running(statement);
   ++execution_;
@@ -104,6 +106,14 @@ bool connection::run(prepared_statement& what, std::span<const value> values) {
   what.ran = true;
   if (!rows) affected_ = row_count(what);
   return rows;
+}
+
+// A second net under the deadline, where it costs nothing: psqlodbc would tell the server each time.
+void connection::set_limit(prepared_statement& what) const noexcept {
+  const auto family = profile_.family;
+  if (what.limit == limit_ || (family != driver_family::freetds && family != driver_family::microsoft)) return;
+  SQLSetStmtAttr(what.handle.get(), SQL_ATTR_QUERY_TIMEOUT, as_pointer(limit_), SQL_IS_UINTEGER);
+  what.limit = limit_;
 }
 
 std::uint64_t connection::row_count(const prepared_statement& what) const noexcept {
@@ -169,9 +179,11 @@ result connection::execute(const statement& what) {
     rows = running.reader.look(running.handle.get(), profile_, buffer_, !zone_moved_, false);
     if (!rows && !block) affected += row_count(running);
   }
+  const bool made_id = running.kind.inserts && affected > 0 && profile_.database == brand::sqlite;
   finish(running);
   if (!columns) columns = no_columns();
-  return {std::move(columns), std::move(block), affected};
+  const std::int64_t id = made_id ? std::atoll(ask("SELECT last_insert_rowid()").c_str()) : 0;
+  return {std::move(columns), std::move(block), affected, id};
 }
 
 void connection::read_all(prepared_statement& what, cell_block& out) {

@@ -3,6 +3,8 @@
 #include "fixture.hpp"
 #include "support/shared_work.hpp"
 
+#include <thread>
+
 namespace polypool::test {
 namespace {
 
@@ -65,6 +67,28 @@ TEST_F(odbc_manager, transactions_savepoints_and_streams) {
     auto left_early = db.stream("SELECT g FROM generate_series(1, 1000000) g");
   }
   EXPECT_EQ(db.query_value<int>("SELECT 7"), 7);
+}
+
+// One session waits for a lock while another one gives it back: neither ODBC's driver manager nor the driver may make
+// the second wait for the first.
+TEST_F(odbc_manager, sessions_do_not_wait_for_each_other) {
+  runner go(way::blocking);
+  const auto shared = odbc::make_driver();
+  const auto where = over_psqlodbc(playground_->endpoint());
+  sql_client holder(go, *shared, where);
+  holder.query("SELECT pg_advisory_lock(4712)");
+  std::jthread waiting([&] {
+    runner mine(way::blocking);
+    sql_client waiter(mine, *shared, where);
+    waiter.query("SELECT pg_advisory_lock(4712)");
+  });
+  EXPECT_TRUE(wait_until([&] {
+    return playground_->admin().value(
+               "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4712 AND "
+               "NOT granted") == "1";
+  }));
+  EXPECT_EQ(holder.text("SELECT pg_advisory_unlock(4712)"), "1");
+  waiting.join();
 }
 
 // A pool backs off when the server has no room, says so, and goes on as soon as there is.

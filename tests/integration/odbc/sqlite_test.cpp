@@ -35,6 +35,8 @@ TEST_P(odbc_sqlite, runs_statements_and_scripts) {
       "CREATE TRIGGER noted AFTER INSERT ON item BEGIN INSERT INTO log VALUES (new.name); SELECT 1; END;"
       "INSERT INTO item (name) VALUES ('zero;')");
   EXPECT_EQ(db.query("INSERT INTO item (name) VALUES ($1), ($2)", "one", std::nullopt).affected_rows(), 2u);
+  EXPECT_EQ(db.query("INSERT INTO item (id) VALUES (77)").last_insert_id(), 77);
+  EXPECT_EQ(db.query("DELETE FROM item WHERE id = 77").last_insert_id(), 0);
   const auto rows = db.query("SELECT id, name FROM item ORDER BY id");
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0].get<std::string>("name"), "zero;");
@@ -42,11 +44,11 @@ TEST_P(odbc_sqlite, runs_statements_and_scripts) {
   EXPECT_EQ(rows[1].get<int>("id"), 2);
   EXPECT_EQ(db.query("UPDATE item SET name = 'x' WHERE id = $1", 1).affected_rows(), 1u);
   EXPECT_EQ(db.query("DELETE FROM item WHERE id = $1", 77).affected_rows(), 0u);
-  EXPECT_EQ(db.query("SELECT count(*) AS n FROM log").front().get<int>("n"), 3);
+  EXPECT_EQ(db.query("SELECT count(*) AS n FROM log").front().get<int>("n"), 4);
   EXPECT_EQ(db.query("SELECT $2 || $1 || $2 AS t", "a", "b").front().get<std::string>("t"), "bab");
   EXPECT_EQ(failure_of(go_, db->execute_script("INSERT INTO log VALUES ('y'); SELEC; DROP TABLE log")).portable_code(),
             errc::syntax_error);
-  EXPECT_EQ(db.query("SELECT count(*) AS n FROM log").front().get<int>("n"), 4);
+  EXPECT_EQ(db.query("SELECT count(*) AS n FROM log").front().get<int>("n"), 5);
   EXPECT_EQ(db.failure("SELECT 1; SELECT 2").portable_code(), errc::invalid_argument);
   EXPECT_FALSE(db->dirty());
 }
