@@ -4,6 +4,7 @@
 /// What a driver implements: how to open a session, and what a session can do.
 #pragma once
 
+#include <polypool/located.hpp>
 #include <polypool/result.hpp>
 #include <polypool/secret.hpp>
 #include <polypool/task.hpp>
@@ -86,14 +87,19 @@ class session {
 /// A statement with its parameters, both owned by the caller.
 class statement {
  public:
-  statement(std::string_view text, std::span<const value> parameters = {}) noexcept  // NOLINT: reads well implicit
+  statement(located_text text, std::span<const value> parameters = {}) noexcept  // NOLINT: reads well implicit
       : text_(text), parameters_(parameters) {}
-  statement(const char* text) noexcept : text_(text) {}  // NOLINT
-  std::string_view text() const noexcept { return text_; }
+  template <std::convertible_to<std::string_view> Text>
+  statement(const Text& text, std::span<const value> parameters = {},  // NOLINT
+            std::source_location where = std::source_location::current()) noexcept
+      : text_(text, where), parameters_(parameters) {}
+  std::string_view text() const noexcept { return text_.text(); }
   std::span<const value> parameters() const noexcept { return parameters_; }
+  /// Where in the program it was asked.
+  const std::source_location& where() const noexcept { return text_.where(); }
 
  private:
-  std::string_view text_;
+  located_text text_;
   std::span<const value> parameters_;
 };
 

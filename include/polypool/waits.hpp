@@ -19,6 +19,11 @@ namespace polypool {
 /// Throws `deadline_exceeded` or `cancelled` unless the wait ended as `ready`.
 void throw_unless_ready(wait_result result);
 
+/// Whether a task may wait inside of a system call that returns after `longest` by itself, such as recv(2) with
+/// SO_RCVTIMEO, instead of asking with socket_ready first: it blocks its thread, nobody can stop it, and its deadline
+/// is not that near. Saves a system call where a round trip takes few microseconds.
+bool may_wait_inside_call(const environment& env, duration longest) noexcept;
+
 /// `co_await socket_ready(fd, slot, interest)` waits until a socket is ready, the deadline passes, or a stop is
 /// requested. Never throws: the driver has to decide what an interrupted exchange means for its session.
 class [[nodiscard]] socket_ready {
@@ -134,6 +139,20 @@ inline parking::elsewhere parking::in(const environment& env) noexcept { return 
 task<wait_result> sleep_until(time_point when);
 /// `co_await sleep_for(d)`: the same, counted from now.
 task<wait_result> sleep_for(duration span);
+
+/// `co_await yield_turn()` lets what is ready on the task's executor go first. Does nothing when the task blocks.
+class yield_turn {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+    const environment& env = *self.promise().env;
+    if (env.blocking()) return false;
+    env.waits->resume(self);
+    return true;
+  }
+  void await_resume() const noexcept {}
+};
 
 /// An event that any number of tasks and threads wait for; once set, it stays set until reset. Thread-safe.
 class event {
