@@ -92,6 +92,7 @@ std::string tds_translated(std::string_view statement) {
   std::string before;
   bool temporary = false;
   bool casting = false;
+  const char* last_end = nullptr;  // signs that touch stay together
   for (auto token = scanner.next(); token.kind != token_kind::end; token = scanner.next()) {
     const std::string word = token.kind == token_kind::word ? lower(token.text) : std::string(token.text);
     const auto* end = token.text.data() + token.text.size();
@@ -124,11 +125,12 @@ std::string tds_translated(std::string_view statement) {
         for (auto inside = scanner.next(); !inside.is(')') && inside.kind != token_kind::end;) inside = scanner.next();
       }
     } else {
-      out += " ";
+      if (token.text.data() != last_end) out += " ";
       out += word == "table" || word == "create" ? (word == "table" ? "TABLE" : "CREATE") : std::string(token.text);
       if (word != "(") casting = false;
     }
     before = word;
+    last_end = token.text.data() + token.text.size();
   }
   return out;
 }

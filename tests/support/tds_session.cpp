@@ -29,6 +29,21 @@ std::string decoded_password(std::string_view data) {
   return tds_reader(plain).text(plain.size() / 2);
 }
 
+// By its number or by its name.
+std::uint16_t read_procedure(tds_reader& in) {
+  const auto size = in.number<std::uint16_t>();
+  if (size == 0xFFFF) return in.number<std::uint16_t>();
+  const std::string name = in.text(size);
+  static const std::map<std::string, std::uint16_t, std::less<>> numbers{{"sp_executesql", sp_executesql},
+                                                                         {"sp_prepare", sp_prepare},
+                                                                         {"sp_execute", sp_execute},
+                                                                         {"sp_prepexec", sp_prepexec},
+                                                                         {"sp_unprepare", sp_unprepare}};
+  const auto found = numbers.find(name);
+  if (found == numbers.end()) throw tds_broken("a procedure that is not known: " + name);
+  return found->second;
+}
+
 std::string text_of(const tds_value& value) {
   const auto* text = std::get_if<std::string>(&value);
   return text ? *text : std::string();
@@ -165,12 +180,7 @@ void tds_session::run(std::string_view text, const tds_parameters& parameters) {
 void tds_session::answer_rpc(std::string_view data) {
   tds_reader in(data);
   skip_headers(in);
-  const auto size = in.number<std::uint16_t>();
-  if (size != 0xFFFF) {
-    const std::string name = in.text(size);
-    throw tds_broken("a procedure that is called by its name: " + name);
-  }
-  const auto number = in.number<std::uint16_t>();
+  const auto number = read_procedure(in);
   in.bytes(2);  // option flags
   ++server_.calls_[number % 16];
   call(number, in);

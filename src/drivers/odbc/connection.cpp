@@ -66,6 +66,19 @@ void connection::connect(std::chrono::seconds limit) {
     throw connect_error(read_diagnostics(SQL_HANDLE_DBC, handle_), plan_->family, plan_->place, plan_->password);
   }
   connected_ = true;
+  try {
+    look_around(search);
+  } catch (const error& problem) {
+    if (problem.portable_code() == errc::invalid_configuration) throw;
+    error failed(errc::connect_failed, "cannot connect to " + plan_->place + ": " + problem.cause());
+    failed.with_sqlstate(problem.sqlstate()).with_native_code(problem.native_code());
+    failed.with_server_message(problem.server_message());
+    throw failed;
+  }
+}
+
+// What has to be known of a connection that was just made.
+void connection::look_around(const socket_search& search) {
   profile_ = profile_of(handle_);
   const call_scope call(*this);
   const bool postgres = profile_.database == brand::postgres;

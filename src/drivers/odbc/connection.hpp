@@ -98,6 +98,7 @@ class connection {
 
  private:
   void connect(std::chrono::seconds limit);
+  void look_around(const class socket_search& search);
   void check_schema();
   void set_running(SQLHSTMT statement, bool fetching = false) noexcept;
   void cut_now() noexcept;
@@ -129,6 +130,7 @@ class connection {
   void note_after(const statement_kind& kind);
   [[noreturn]] void fail(error problem, prepared_statement& what);
   [[noreturn]] void fail_statement(prepared_statement& what);
+  void note_death(error& problem);
   void note_failure(error& problem, const statement_kind& kind, bool declared);
   void end_own_transaction() noexcept;
   void ask_transaction();

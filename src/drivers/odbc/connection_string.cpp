@@ -54,7 +54,7 @@ std::string connection_string::written(std::string_view key, std::string_view va
           !value.ends_with(' ')) {
         return std::string(value);
       }
-      if (value.contains("};") || value.ends_with('}')) refuse(key, "cannot have '};' in its value with FreeTDS");
+      if (value.contains("};")) refuse(key, "cannot have '};' in its value with FreeTDS");
       return "{" + std::string(value) + "}";
     case driver_family::microsoft:
     case driver_family::other:

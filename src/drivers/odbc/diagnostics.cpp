@@ -70,6 +70,8 @@ errc code_of(const diagnostic& one, std::string_view words, const profile& with)
   switch (with.database) {
     case brand::mssql:
       if (const auto code = code_of_sql_server(one.native, words); code != errc::database_error) return code;
+      // Drivers give the same SQLSTATE to most of what the server says.
+      if (one.native != 0 && (one.native < 20000 || one.native > 20100)) return errc::database_error;
       break;
     case brand::sqlite:
       if (one.sqlstate == "HY000" || one.sqlstate == "S1000") return code_of_sqlite(one.native, words);

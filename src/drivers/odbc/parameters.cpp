@@ -66,6 +66,12 @@ struct parameter_list::binder {
   const profile& with;
 
   bool sql_server() const noexcept { return with.database == brand::mssql; }
+  // Where text is what the database wants, or FreeTDS would count the days wrong.
+  bool time_as_text(date day) const noexcept {
+    constexpr date first_right = std::chrono::sys_days(std::chrono::year(1753) / 1 / 1);
+    return with.database == brand::postgres || with.database == brand::sqlite ||
+           (with.family == driver_family::freetds && day < first_right);
+  }
 
   void say(SQLSMALLINT c_type, SQLSMALLINT sql_type, SQLULEN size, SQLSMALLINT digits, SQLPOINTER data,
            SQLLEN length) const {
@@ -161,7 +167,7 @@ struct parameter_list::binder {
   }
   void operator()(date day) const {
     std::string text = to_text(day);  // says when there is no such day in ODBC either
-    if (with.database == brand::postgres || with.database == brand::sqlite) return say_ascii(std::move(text));
+    if (time_as_text(day)) return say_ascii(std::move(text));
     const std::chrono::year_month_day parts(day);
     into.date = {static_cast<SQLSMALLINT>(static_cast<int>(parts.year())),
                  static_cast<SQLUSMALLINT>(static_cast<unsigned>(parts.month())),
@@ -171,8 +177,8 @@ struct parameter_list::binder {
   void operator()(time_of_day time) const { say_ascii(to_text(time)); }
   void operator()(timestamp time) const {
     std::string text = to_text(time);
-    if (with.database == brand::postgres || with.database == brand::sqlite) return say_ascii(std::move(text));
     const auto day = std::chrono::floor<std::chrono::days>(time);
+    if (time_as_text(date(day.time_since_epoch()))) return say_ascii(std::move(text));
     const std::chrono::year_month_day parts(day);
     const std::chrono::hh_mm_ss clock(time - day);
     into.timestamp = {static_cast<SQLSMALLINT>(static_cast<int>(parts.year())),

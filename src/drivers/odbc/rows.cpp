@@ -56,12 +56,14 @@ void append_timestamp(std::string& out, const SQL_TIMESTAMP_STRUCT& time) {
 // `2024-02-29 13:45:00.2500000 +01:00` as Polypool writes it: `2024-02-29 13:45:00.25+01:00`.
 void append_zoned(std::string& out, std::string_view text) {
   const auto sign = text.find_last_of("+-");
-  if (sign == std::string_view::npos || sign < 11) {
+  if (sign == std::string_view::npos || sign < 8) {
     out += text;
     return;
   }
   auto time = text.substr(0, sign);
   while (time.ends_with(' ')) time.remove_suffix(1);
+  const auto digits = time.find('-');
+  if (digits < 4) out.append(4 - digits, '0');  // FreeTDS writes the year 868 so
   out += time;
   if (time.contains('.')) trim_fraction(out);
   out += text.substr(sign);

@@ -129,20 +129,25 @@ void connection::fail(error problem, prepared_statement& what) {
   active_ = nullptr;
   SQLFreeStmt(what.handle.get(), SQL_CLOSE);
   if (!what.ran) what.prepared = false;
-  if (problem.poisons_session() || is_dead()) {
-    if (problem.portable_code() == errc::read_only && read_only_wanted_) {
-      problem.with_poisoned_session(false).with_disposition(disposition::permanent);
-    } else {
-      broken_ = true;
-      if (!problem.poisons_session() && problem.portable_code() == errc::database_error) {
-        error lost(errc::connection_lost, "the session broke: " + problem.cause());
-        problem = lost.with_sqlstate(problem.sqlstate()).with_native_code(problem.native_code());
-      }
-      problem.with_poisoned_session();
-    }
-  }
+  note_death(problem);
   if (!broken_) note_failure(problem, what.kind, what.declared);
   throw problem;
+}
+
+// Some drivers give a broken connection no code of its own.
+void connection::note_death(error& problem) {
+  if (!problem.poisons_session() && !is_dead()) return;
+  if (problem.portable_code() == errc::read_only && read_only_wanted_) {
+    problem.with_poisoned_session(false).with_disposition(disposition::permanent);
+    return;
+  }
+  broken_ = true;
+  if (!problem.poisons_session() && problem.portable_code() == errc::database_error) {
+    error lost(errc::connection_lost, "the session broke: " + problem.cause());
+    lost.with_sqlstate(problem.sqlstate()).with_native_code(problem.native_code());
+    problem = lost.with_server_message(problem.server_message());
+  }
+  problem.with_poisoned_session();
 }
 
 void connection::note_failure(error& problem, const statement_kind& kind, bool declared) {
@@ -222,7 +227,7 @@ std::string connection::ask(std::string_view text) {
     if (succeeded(code) || code == SQL_NO_DATA) return;
     auto problem = statement_error(read_diagnostics(SQL_HANDLE_STMT, raw), profile_);
     set_running(nullptr);
-    broken_ = broken_ || problem.poisons_session() || is_dead();
+    note_death(problem);
     throw problem;
   };
   set_running(raw);

@@ -2,6 +2,7 @@
 // Sessions with SQL Server over ODBC: the test server that speaks TDS, and FreeTDS.
 #pragma once
 
+#include "support/postgres_server.hpp"
 #include "support/tds_server.hpp"
 #include "support/ways.hpp"
 
