@@ -69,6 +69,8 @@ class scheduler {
   virtual void disarm(timer& item) noexcept = 0;
   /// Makes the call on a worker thread, then resumes its waiter.
   virtual void offload(offloaded_call& call) = 0;
+  /// Which event loop it resumes on, for those who would rather not make one loop wait for another; null: unknown.
+  virtual const void* loop() const noexcept { return nullptr; }
 };
 
 /// What a task knows of the world outside. Handed down from parent to child by `co_await`.

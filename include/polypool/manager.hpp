@@ -10,6 +10,7 @@
 #include <polypool/drivers.hpp>
 #include <polypool/histogram.hpp>
 #include <polypool/pool.hpp>
+#include <polypool/redis_database.hpp>
 #include <polypool/sql.hpp>
 
 #include <chrono>
@@ -140,6 +141,8 @@ class connection {
   sql_database sql() const;
   /// A handle for documents (polypool/mongodb_database.hpp). Throws not_mongodb.
   mongodb_database mongodb() const;
+  /// A handle for Redis commands. Throws not_redis.
+  redis_database redis() const;
   /// Borrows a session of any kind, connecting first where that is due.
   polypool::lease lease(std::source_location where = std::source_location::current());
   task<polypool::lease> async_lease(std::source_location where = std::source_location::current());
@@ -221,6 +224,11 @@ class manager {
   sql_database sql(std::string_view name) const;
   /// A handle that goes to whatever database is active.
   sql_database sql() const;
+
+  /// A handle to a Redis by name. Throws connection_not_found, not_redis.
+  redis_database redis(std::string_view name) const;
+  /// A handle that goes to whatever Redis is active.
+  redis_database redis() const;
 
   /// The same database with all ways to work with it, and the one that `default_orm` picks. Throws as sql() does.
   polypool::database database(std::string_view name) const;

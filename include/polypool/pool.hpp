@@ -6,6 +6,7 @@
 
 #include <polypool/background.hpp>
 #include <polypool/driver.hpp>
+#include <polypool/key_value.hpp>
 #include <polypool/log.hpp>
 
 #include <cstdint>
@@ -85,12 +86,19 @@ class lease {
   polypool::session* operator->() const noexcept { return &session(); }
   /// The session as one that speaks SQL. Throws not_sql_database.
   sql_session& sql() const;
+  /// The session as one that takes commands. Throws not_redis.
+  key_value_session& key_value() const;
   /// The driver's own object, such as `PGconn*`. Throws type_mismatch that names both types.
   /// The session is reset when it comes back.
   template <class T>
   T native() const {
     return static_cast<T>(native_pointer(typeid(T)));
   }
+  /// True when the pool would rather have it back: somebody waits for a session and no more can be opened, or this one
+  /// is to be closed. For those who keep a session busy without end. Takes no lock.
+  bool wanted_back() const noexcept;
+  /// It will be out for long, and rightly so: no leak report.
+  void expect_long() noexcept;
   /// Gives the session back now.
   void release() noexcept;
   /// Closes the session instead of giving it back.

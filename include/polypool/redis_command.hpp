@@ -73,6 +73,9 @@ class redis_command {
     return add(both.first).add(both.second);
   }
 
+  /// Adds the words of another command from this one on.
+  redis_command& add_words(const redis_command& other, std::size_t from);
+
   /// How many words it has, the name included.
   std::size_t size() const noexcept { return count_; }
   /// A word, from 0; empty beyond the last. Takes O(index).

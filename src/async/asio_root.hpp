@@ -29,6 +29,7 @@ class asio_root final : public scheduler {
   void arm(timer& item, time_point when) override { service_.timers.arm(item, when); }
   void disarm(timer& item) noexcept override { service_.timers.disarm(item); }
   void offload(offloaded_call& call) override;
+  const void* loop() const noexcept override { return &service_; }
 
  private:
   enum : int { suspended, running, woken };

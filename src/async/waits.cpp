@@ -34,6 +34,12 @@ void throw_unless_ready(wait_result result) {
   if (result == wait_result::stopped) throw error(errc::cancelled, "the caller asked to stop");
 }
 
+bool may_wait_inside_call(const environment& env, duration longest) noexcept {
+  if (!env.blocking() || env.stop.stop_possible()) return false;
+  if (env.deadline == no_deadline) return true;
+  return env.time->manual_timers() == nullptr && env.deadline - env.time->coarse_now() > longest;
+}
+
 // sockets ------------------------------------------------------------------------------------------------------------
 
 socket_ready::socket_ready(int descriptor, socket_slot& slot, socket_interest interest) noexcept {
@@ -111,6 +117,8 @@ bool poll_until(pollfd* descriptors, nfds_t count, time_point deadline) {
 }  // namespace
 
 void socket_ready::block() {
+  // An event loop that once waited for this socket would wake up at each of its bytes from now on.
+  if (wait_.slot->registration) wait_.slot->reset();
   const bool manual = env_->time->manual_timers() != nullptr;
   const bool wakeable = env_->stop.stop_possible() || (manual && env_->deadline != no_deadline);
   descriptor_owner wake;

@@ -58,6 +58,18 @@ redis_command& redis_command::add_real(double number) {
   return add(std::string_view(digits.data(), end.ptr));
 }
 
+redis_command& redis_command::add_words(const redis_command& other, std::size_t from) {
+  if (from >= other.size()) return *this;
+  std::string_view rest = other.body();
+  if (from > 0) {
+    const std::string_view before = other[from - 1];
+    rest.remove_prefix(static_cast<std::size_t>(before.data() + before.size() + 2 - rest.data()));
+  }
+  append(rest);
+  count_ += static_cast<std::uint32_t>(other.size() - from);
+  return *this;
+}
+
 std::string_view redis_command::operator[](std::size_t index) const noexcept {
   std::string_view rest = body();
   while (!rest.empty()) {

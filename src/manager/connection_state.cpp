@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/connection_state.hpp"
 
+#include "manager/redis_sharing.hpp"
+
 #include <algorithm>
 
 namespace polypool {
@@ -43,6 +45,16 @@ connection_state::connection_state(config::connection configuration, std::shared
       access_style_(configuration.default_orm) {
   where_.connect_timeout = limits_->connect_timeout;
   where_.statement_cache = limits_->statement_cache_size;
+}
+
+connection_state::~connection_state() = default;
+
+redis_sharing& connection_state::redis() {
+  if (auto* made = redis_.load(std::memory_order_acquire)) return *made;
+  const std::scoped_lock lock(mutex_);
+  if (!made_redis_) made_redis_ = std::make_unique<redis_sharing>(*this);
+  redis_.store(made_redis_.get(), std::memory_order_release);
+  return *made_redis_;
 }
 
 std::string connection_state::target() const {

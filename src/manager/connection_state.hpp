@@ -13,11 +13,14 @@
 
 namespace polypool::detail {
 
+class redis_sharing;
+
 /// Small, because there may be 100,000 of them: a connection that was never used has no pool and no task.
 class connection_state : public std::enable_shared_from_this<connection_state> {
  public:
   connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
                    std::shared_ptr<driver> driver, background& work, log::logger log, std::uint64_t sequence);
+  ~connection_state();
 
   // fixed
   const std::string& name() const noexcept { return name_; }
@@ -49,6 +52,9 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   /// The pool, made by the first who asks. Throws connection_closed and unsupported_database.
   pool& usable_pool();
   task<lease> acquire(std::source_location where);
+  /// What callers of a Redis connection share, made by the first who asks.
+  redis_sharing& redis();
+  background& work() const noexcept { return work_; }
   task<connection_health> check_health();
   task<server_info> describe();
   connection_statistics statistics() const;
@@ -91,6 +97,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   mutable std::mutex mutex_;
   std::unique_ptr<pool> made_pool_;
   std::unique_ptr<connection_health> last_health_;
+  std::atomic<redis_sharing*> redis_{nullptr};  // what made_redis_ owns, for readers without the lock
+  std::unique_ptr<redis_sharing> made_redis_;
   std::stop_source monitor_stop_{std::nostopstate};
   std::atomic<std::uint64_t> queries_{0}, errors_{0}, reconnects_succeeded_{0}, reconnects_failed_{0};
   std::atomic<std::uint64_t> health_checks_{0};

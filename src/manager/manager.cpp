@@ -114,6 +114,12 @@ sql_database manager::sql(std::string_view name) const {
 }
 sql_database manager::sql() const { return {core_, nullptr}; }
 
+redis_database manager::redis(std::string_view name) const {
+  core_->require_open("redis");
+  return {core_, detail::require_of_kind(*core_, name, database_kind::key_value, "redis")};
+}
+redis_database manager::redis() const { return {core_, nullptr}; }
+
 health_report manager::health_check() { return run_on(*core_, core_->check_health()); }
 task<health_report> manager::async_health_check() { return keeping(core_, core_->check_health()); }
 health_report manager::health() const { return core_->last_health(); }
@@ -201,6 +207,11 @@ void connection::resize(std::uint32_t min_open, std::uint32_t max_open, std::uin
 
 sql_database connection::sql() const {
   if (state_->kind() != database_kind::sql) detail::throw_wrong_kind(*state_, database_kind::sql, "sql");
+  return {core_, state_};
+}
+
+redis_database connection::redis() const {
+  if (state_->kind() != database_kind::key_value) detail::throw_wrong_kind(*state_, database_kind::key_value, "redis");
   return {core_, state_};
 }
 

@@ -14,6 +14,17 @@ sql_session& lease::sql() const {
   throw error(errc::not_sql_database, "this database does not speak SQL").at(item_->owner->options().name, "lease");
 }
 
+key_value_session& lease::key_value() const {
+  if (item_->key_value) return *item_->key_value;
+  throw error(errc::not_redis, "this database does not take Redis commands").at(item_->owner->options().name, "lease");
+}
+
+bool lease::wanted_back() const noexcept { return item_->owner->wants_back(*item_); }
+
+void lease::expect_long() noexcept {
+  if (item_ != nullptr) item_->owner->expect_long(*item_);
+}
+
 void* lease::native_pointer(const std::type_info& wanted) const {
   const auto native = item_->session->native();
   if (native.type == wanted) return native.pointer;

@@ -145,6 +145,16 @@ void pool_core::give_back(item& returned) noexcept {
   }
 }
 
+void pool_core::expect_long(item& it) noexcept {
+  const guard lock(mutex_);
+  it.leak_reported = true;
+}
+
+bool pool_core::wants_back(const item& it) const noexcept {
+  return starving_.load(std::memory_order_relaxed) || closed_.load(std::memory_order_relaxed) ||
+         it.generation != generation_.load(std::memory_order_relaxed) || time_.coarse_now() >= it.expires;
+}
+
 void pool_core::discard(item& returned) noexcept {
   departures doomed(*this);
   const guard lock(mutex_);

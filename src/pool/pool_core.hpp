@@ -41,6 +41,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   static task<lease> take(pointer core, std::source_location where);
   void give_back(item& returned) noexcept;
   void discard(item& returned) noexcept;
+  void expect_long(item& it) noexcept;
+  bool wants_back(const item& it) const noexcept;  // takes no lock
 
   // opening: pool_open.cpp
   static task<void> warm_up(pointer core);
@@ -152,8 +154,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::uint32_t opening_ = 0;
   std::uint32_t departing_ = 0;  // being destroyed by whoever returned them to a closed pool
   std::uint32_t keepalives_ = 0;
-  std::uint64_t generation_ = 0;
-  bool closed_ = false;
+  // written under the lock, and read without it by wants_back()
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> starving_{false};  // somebody waits, and no more sessions can be opened
   bool maintaining_ = false;
   std::optional<error> connect_failure_;
   time_point connect_failed_at_{};

@@ -154,6 +154,7 @@ void pool_core::adopt(std::unique_ptr<session> fresh, std::uint64_t generation) 
   item& it = *made;
   it.session = std::move(fresh);
   it.sql = dynamic_cast<sql_session*>(it.session.get());
+  it.key_value = dynamic_cast<key_value_session*>(it.session.get());
   it.owner = shared_from_this();
   it.generation = generation;
   it.last_used = it.last_probed = now;

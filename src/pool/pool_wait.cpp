@@ -47,6 +47,7 @@ bool pool_core::enqueue(waiter& asking) {
     return false;
   }
   ++counters_.wait_count;
+  starving_ = open() >= options_.max_open;
   return true;
 }
 
@@ -65,6 +66,7 @@ void pool_core::unlink(waiter& leaving, time_point now) noexcept {
   leaving.queued_ = false;
   counters_.wait_time += now - leaving.since_;
   --waiting_;
+  if (waiting_ == 0) starving_ = false;
 }
 
 pool_core::waiter* pool_core::pop_waiter(time_point now) noexcept {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mysql.h>
 #include <signal.h>
 #include <stdexcept>
@@ -162,7 +163,7 @@ private_mysql::private_mysql(const std::string& settings) {
   if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder " + folder);
   folder_ = folder;
   try {
-    control("create");
+    control("create", first_line(servers_folder + "/mysql.folder") + ".template");
     if (!settings.empty()) std::ofstream(folder_ + "/my.cnf", std::ios::app) << settings << '\n';
     control("start");
   } catch (...) {
@@ -177,8 +178,8 @@ private_mysql::~private_mysql() {
   shell(control_script + " destroy " + folder_);
 }
 
-void private_mysql::control(const std::string& command) const {
-  auto [text, status] = shell(control_script + " " + command + " " + folder_);
+void private_mysql::control(const std::string& command, const std::string& more) const {
+  auto [text, status] = shell(control_script + " " + command + " " + folder_ + " " + more);
   if (status != 0) throw std::runtime_error("mysql_control " + command + ": " + text);
 }
 
@@ -201,8 +202,21 @@ void private_mysql::kill() {
   if (!wait_until([&] { return !runs(pid); })) throw std::runtime_error("process survived kill -9");
 }
 
+// A signal takes its time to reach every thread.
 void private_mysql::suspend() {
-  if (const int pid = process()) ::kill(pid, SIGSTOP);
+  const int pid = process();
+  if (pid == 0) return;
+  ::kill(pid, SIGSTOP);
+  const auto stopped = [pid] {
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+      std::ifstream file(thread.path() / "stat");
+      const std::string text((std::istreambuf_iterator<char>(file)), {});
+      const auto end = text.rfind(')');
+      if (end != std::string::npos && text.substr(end, 3) != ") T") return false;
+    }
+    return true;
+  };
+  if (!wait_until(stopped)) throw std::runtime_error("the server does not stop");
 }
 void private_mysql::resume() {
   if (const int pid = process()) ::kill(pid, SIGCONT);

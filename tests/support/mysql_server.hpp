@@ -100,7 +100,7 @@ class private_mysql {
   const std::string& folder() const noexcept { return folder_; }
 
  private:
-  void control(const std::string& command) const;
+  void control(const std::string& command, const std::string& more = {}) const;
   int process() const;
   std::string folder_;
   mysql_address address_;

@@ -5,7 +5,10 @@
 
 #include <polypool/duration.hpp>
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <array>
+#include <cerrno>
 #include <exception>
 #include <fcntl.h>
 #include <new>
@@ -15,6 +18,8 @@
 
 namespace polypool::mysql {
 namespace {
+
+constexpr std::string_view silent = "the server accepted the connection and says nothing";
 
 // The library makes its TLS handshake in one go and asks this function whenever that has to wait. It tells neither
 // whose handshake it is nor takes anything for us along; hence a variable of the thread that is inside of the call.
@@ -52,6 +57,40 @@ class wait_scope {
  private:
   blocking_wait* before_;
 };
+
+// The library reads with MSG_DONTWAIT, but OpenSSL does not; and the library makes the socket block once it is
+// connected. Then a short timeout brings it to the function above.
+void make_patient(int descriptor, bool connected) {
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  const timeval limit{0, connected ? 0 : 1000};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+enum class greeting { incomplete, offers_tls, no_tls, something_else };
+
+// What the server says first, without taking it from the library: version 10, the server's version and a NUL, 4 bytes
+// of a number, 8 and 1 of a challenge, and 2 of what it can do.
+greeting peek_greeting(int descriptor) {
+  std::array<unsigned char, 512> seen;
+  const auto count = ::recv(descriptor, seen.data(), seen.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (count <= 0) return count < 0 && errno == EAGAIN ? greeting::incomplete : greeting::something_else;
+  const auto end = seen.begin() + count;
+  if (count > 4 && seen[4] != 10) return greeting::something_else;
+  const auto nul = count > 5 ? std::find(seen.begin() + 5, end, 0) : end;
+  constexpr std::ptrdiff_t to_capabilities = 1 + 4 + 8 + 1;
+  if (end - nul < to_capabilities + 2) {
+    pollfd one{descriptor, POLLRDHUP, 0};
+    return ::poll(&one, 1, 0) > 0 ? greeting::something_else : greeting::incomplete;  // no more of it will come
+  }
+  return (nul[to_capabilities + 1] & (CLIENT_SSL >> 8)) != 0 ? greeting::offers_tls : greeting::no_tls;
+}
+
+bool is_connected(int descriptor) {
+  sockaddr_storage peer;
+  socklen_t size = sizeof peer;
+  return ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
 
 bool is_numeric(const std::string& host) {
   in6_addr ignored;
@@ -105,12 +144,35 @@ error connector::hung(wait_result how) const {
   return problem;
 }
 
+// The descriptor may change with every address, so none is kept registered.
+task<void> connector::ready(int descriptor, socket_interest interest) {
+  const auto how = co_await socket_ready(descriptor, slot_, interest);
+  slot_.reset();
+  if (how != wait_result::ready) throw hung(how);
+}
+
+// The library logs in without TLS, whatever it was told, where a server (or somebody in between) offers none. So the
+// greeting is looked at before the library gets it.
+task<void> connector::require_tls_offer(int descriptor) {
+  stage_ = silent;
+  for (auto seen = greeting::incomplete; seen == greeting::incomplete;) {
+    task<void> waiting = ready(descriptor, socket_interest::read);
+    co_await std::move(waiting);
+    seen = peek_greeting(descriptor);
+    if (seen == greeting::no_tls) throw no_tls_error(place_);
+    if (seen != greeting::incomplete) break;
+    const auto how = co_await sleep_for(std::chrono::milliseconds(1));  // what came already stays readable
+    if (how != wait_result::ready) throw hung(how);
+  }
+}
+
 task<void> connector::attempt(bool with_tls) {
   with_tls_ = with_tls;
   connection_.reset(mysql_init(nullptr));
   if (!connection_) throw std::bad_alloc();
   MYSQL* const raw = connection_.get();
   apply(how_, with_tls, raw);
+  if (with_tls) call_.expect_tls();
   mysql_optionsv(raw, MARIADB_OPT_IO_WAIT, reinterpret_cast<void*>(&wait_in_library));
   stage_ = how_.unix_socket.empty() ? "the name is not resolved" : "the network connection is not made";
   const unsigned long flags = CLIENT_MULTI_RESULTS | (how_.found_rows ? CLIENT_FOUND_ROWS : 0UL);
@@ -124,19 +186,21 @@ task<void> connector::attempt(bool with_tls) {
   co_await std::move(first);
   while (call_.waiting()) {
     const int descriptor = mysql_get_socket(raw);
-    // The library reads with MSG_DONTWAIT, but OpenSSL does not.
-    ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-    stage_ =
-        call_.writing() ? "the network connection is not made" : "the server accepted the connection and says nothing";
-    // The descriptor may change with every address, so none is kept registered.
-    const auto how = co_await socket_ready(descriptor, slot_, call_.interest());
-    slot_.reset();
-    if (how != wait_result::ready) throw hung(how);
+    make_patient(descriptor, false);
+    stage_ = call_.writing() ? "the network connection is not made" : silent;
+    task<void> waiting = ready(descriptor, call_.interest());
+    co_await std::move(waiting);
+    if (call_.writing() && with_tls && is_connected(descriptor)) {
+      task<void> looking = require_tls_offer(descriptor);
+      co_await std::move(looking);
+    }
     const auto next_step = [&] { call_.proceed(); };
     task<void> next = step(next_step);
     co_await std::move(next);
   }
-  if (call_.outcome<MYSQL*>() == nullptr) throw connect_error(raw, place_, where_);
+  if (call_.outcome<MYSQL*>() == nullptr)
+    throw connect_error(raw, place_, where_, with_tls, with_tls && verifies(how_));
+  if (with_tls && mysql_get_ssl_cipher(raw) == nullptr) throw no_tls_error(place_);
 }
 
 // libpq's meaning of the modes: prefer tries without TLS where the server has none, allow with it where the server (or
@@ -186,8 +250,7 @@ task<connection_ptr> connector::run() {
     }
     if (failure) throw error(*failure);
   }
-  const int descriptor = mysql_get_socket(connection_.get());
-  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  make_patient(mysql_get_socket(connection_.get()), true);
   co_return std::move(connection_);
 }
 

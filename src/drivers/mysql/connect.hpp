@@ -27,6 +27,8 @@ class connector {
 
  private:
   task<void> attempt(bool with_tls);
+  task<void> ready(int descriptor, socket_interest interest);
+  task<void> require_tls_offer(int descriptor);
   template <class Work>
   task<void> step(Work work);
   bool may_block() const noexcept;

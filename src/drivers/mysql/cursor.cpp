@@ -63,7 +63,7 @@ task<void> row_cursor::start(prepared_statement& use) {
     fetch();
     co_await await_row();
     take_row();
-    if (failure_) throw error(*failure_);
+    if (failure_) fail();
   }
   if (no_more_) co_await end();
 }
@@ -96,10 +96,15 @@ void row_cursor::take_row() {
   }
 }
 
+void row_cursor::fail() {
+  ended_ = true;
+  throw error(*std::exchange(failure_, std::nullopt));
+}
+
 task<std::shared_ptr<const row_block>> row_cursor::next() {
   if (whole_) co_return std::exchange(whole_, nullptr);
   std::shared_ptr<const row_block> out;
-  if (failure_) throw error(*std::exchange(failure_, std::nullopt));
+  if (failure_) fail();
   if (ended_) co_return out;
   check_running(co_await this_environment());
   // Never waits with rows in hand: so a deadline loses none, and slow rows come as they are made.
@@ -120,7 +125,7 @@ task<std::shared_ptr<const row_block>> row_cursor::next() {
     has_row_ = false;
     ++affected_;
   }
-  if (failure_ && block->rows() == 0) throw error(*std::exchange(failure_, std::nullopt));
+  if (failure_ && block->rows() == 0) fail();
   if (no_more_ && (block->rows() == 0 || !mysql_stmt_more_results(use_->handle.get()))) co_await end();
   if (block->rows() > 0) out = std::move(block);
   co_return out;

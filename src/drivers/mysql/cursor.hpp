@@ -27,6 +27,7 @@ class row_cursor final : public cursor {
   void fetch();
   task<void> await_row();
   void take_row();
+  [[noreturn]] void fail();
   task<void> end();
 
   session* owner_;

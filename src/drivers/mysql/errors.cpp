@@ -147,7 +147,7 @@ struct connect_verdict {
   std::string_view hint;
 };
 
-connect_verdict judge_server(const complaint& what) {
+connect_verdict judge_server(const complaint& what, bool tls) {
   using enum disposition;
   switch (what.number) {
     case 1040:
@@ -175,7 +175,9 @@ connect_verdict judge_server(const complaint& what) {
   }
   const auto code = portable_code(what);
   if (code == errc::authentication_failed) {
-    return {code, permanent, "check user and password, and from where the user may log in"};
+    return {code, permanent,
+            tls ? "check user and password, and from where the user may log in"
+                : "check user and password, from where the user may log in, and whether that takes TLS (sslmode)"};
   }
   if (code == errc::syntax_error || code == errc::undefined_object || code == errc::invalid_value) {
     return {errc::connect_failed, permanent, {}};  // a session's settings
@@ -183,13 +185,11 @@ connect_verdict judge_server(const complaint& what) {
   return {errc::connect_failed, retryable_elsewhere, {}};
 }
 
-connect_verdict judge_library(const complaint& what) {
+connect_verdict judge_library(const complaint& what, bool verified) {
   using enum disposition;
   switch (what.number) {
     case CR_SSL_CONNECTION_ERROR:
-      if (what.words.contains("does not support")) {
-        return {errc::connect_failed, permanent, "switch TLS on at the server, or set sslmode to prefer or disable"};
-      }
+      if (!verified) return {errc::connect_failed, retryable_elsewhere, {}};
       if (what.words.contains("ertificate")) {
         return {errc::connect_failed, permanent, "check sslrootcert and the host's name"};
       }
@@ -198,8 +198,9 @@ connect_verdict judge_library(const complaint& what) {
       return {errc::connect_failed, retryable_elsewhere, "check `host`"};
     case CR_AUTH_PLUGIN_CANNOT_LOAD:
     case CR_AUTH_PLUGIN_ERR:
+    case CR_PLUGIN_NOT_ALLOWED:
       return {errc::authentication_failed, permanent,
-              "the user's way to log in is not allowed here: use TLS (sslmode=require), or another way"};
+              "give the user another way to log in, use TLS (sslmode=require), or set allow_cleartext_passwords"};
     case CR_CONNECTION_ERROR:
     case CR_CONN_HOST_ERROR:
       if (what.words.contains("(111)") || what.words.contains("(2)")) {
@@ -247,11 +248,27 @@ error server_error(const complaint& what) {
   return problem;
 }
 
-error connect_error(MYSQL* connection, std::string_view place, const endpoint& where) {
+// What the library says of these misleads.
+std::string library_words(const complaint& what, bool verified) {
+  if (what.number == CR_PLUGIN_NOT_ALLOWED) {
+    return "the server wants the password in a way that is not allowed over this connection";
+  }
+  if (what.number == CR_SSL_CONNECTION_ERROR && !verified) return "the TLS handshake broke off";
+  return one_line(what.words);
+}
+
+error no_tls_error(std::string_view place) {
+  error problem(errc::connect_failed, "cannot connect to MySQL at " + std::string(place) + ": it does not support TLS");
+  problem.with_disposition(disposition::permanent).with_native_code(CR_SSL_CONNECTION_ERROR);
+  problem.with_hint("switch TLS on at the server, or set sslmode to prefer or disable");
+  return problem;
+}
+
+error connect_error(MYSQL* connection, std::string_view place, const endpoint& where, bool tls, bool verified) {
   const auto what = complaint::of(connection);
-  const std::string words = redact(one_line(what.words), where.password);
+  const std::string words = redact(library_words(what, verified), where.password);
   const bool from_server = !is_client_error(what.number);
-  const auto verdict = from_server ? judge_server(what) : judge_library(what);
+  const auto verdict = from_server ? judge_server(what, tls) : judge_library(what, verified);
   error problem(verdict.code, "cannot connect to MySQL at " + std::string(place) + ": " + words);
   problem.with_disposition(verdict.what_now).with_hint(verdict.hint).with_native_code(static_cast<int>(what.number));
   if (from_server) problem.with_sqlstate(what.sqlstate).with_server_message(words);

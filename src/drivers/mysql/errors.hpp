@@ -39,7 +39,11 @@ bool may_end_transaction(unsigned int number) noexcept;
 /// The server's complaint about a statement.
 error server_error(const complaint& what);
 
-/// Why a connection could not be made. @param place such as "127.0.0.1:3306"
-error connect_error(MYSQL* connection, std::string_view place, const endpoint& where);
+/// TLS was asked for, and the server has none.
+error no_tls_error(std::string_view place);
+
+/// Why a connection could not be made.
+/// @param place such as "127.0.0.1:3306" @param verified the server's certificate was to be verified
+error connect_error(MYSQL* connection, std::string_view place, const endpoint& where, bool tls, bool verified);
 
 }  // namespace polypool::mysql

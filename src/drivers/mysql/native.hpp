@@ -8,6 +8,7 @@
 #include <errmsg.h>
 #include <memory>
 #include <mysql.h>
+#include <openssl/err.h>
 #include <type_traits>
 
 namespace polypool::mysql {
@@ -29,6 +30,10 @@ class library_call {
   library_call() = default;
   library_call(const library_call&) = delete;
 
+  /// For connections with TLS. OpenSSL keeps its errors by thread, and takes an old one of another connection for one
+  /// of this; the library does not clear them.
+  void expect_tls() noexcept { tls_ = true; }
+
   /// Begins a call: `start<mysql_ping_start, mysql_ping_cont>(connection)`.
   template <auto Start, auto Continue, class Subject, class... Arguments>
   void start(Subject* subject, Arguments... arguments) {
@@ -40,6 +45,7 @@ class library_call {
       self.note(wanted, out);
     };
     outcome out{};
+    forget_old_errors();
     const int wanted = Start(&out, subject, arguments...);
     note(wanted, out);
   }
@@ -51,6 +57,7 @@ class library_call {
     proceed_ = [](library_call& self, int ready) {
       self.note(Continue(static_cast<MYSQL_RES*>(self.subject_), ready), 0);
     };
+    forget_old_errors();
     note(Start(subject), 0);
   }
 
@@ -64,9 +71,15 @@ class library_call {
                                        : socket_interest::read_or_write;
   }
   /// Goes on as if the socket were ready; where it is not, the call goes on waiting.
-  void proceed() { proceed_(*this, wanted_ & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE)); }
+  void proceed() {
+    forget_old_errors();
+    proceed_(*this, wanted_ & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE));
+  }
   /// Goes on as if the time were over: the call fails, once its socket is shut down.
-  void give_up() { proceed_(*this, MYSQL_WAIT_TIMEOUT); }
+  void give_up() {
+    forget_old_errors();
+    proceed_(*this, MYSQL_WAIT_TIMEOUT);
+  }
 
   /// What the finished call returned.
   template <class T = int>
@@ -96,10 +109,15 @@ class library_call {
     }
   }
 
+  void forget_old_errors() const noexcept {
+    if (tls_) ::ERR_clear_error();
+  }
+
   void (*proceed_)(library_call&, int) = nullptr;
   void* subject_ = nullptr;
   int wanted_ = 0;
   std::intptr_t outcome_ = 0;
+  bool tls_ = false;
 };
 
 /// Ends a call that nobody waits for any more: shuts its socket down, so that it fails and gives back what it holds.

@@ -8,7 +8,10 @@ namespace polypool::mysql {
 
 void session::expect_rows(prepared_statement& use) {
   MYSQL_STMT* const raw = use.handle.get();
-  use.shape.follow({mariadb_stmt_fetch_fields(raw), mysql_stmt_field_count(raw)}, utc_);
+  // The statement's own fields keep the names they had when it was prepared; those of the connection have the names of
+  // now, and lack what MariaDB says beyond the types.
+  const MYSQL_FIELD* const own = mariadb_stmt_fetch_fields(raw);
+  use.shape.follow({own, mysql_stmt_field_count(raw)}, raw_->fields ? raw_->fields : own, utc_);
   splitter_.expect(use.shape, raw_);
 }
 
@@ -105,7 +108,8 @@ task<result> session::text_result() {
   const rows_ptr native(call_.outcome<MYSQL_RES*>());
   require(native != nullptr);
   result_shape shape;
-  shape.follow({mysql_fetch_fields(native.get()), mysql_num_fields(native.get())}, utc_);
+  const MYSQL_FIELD* const fields = mysql_fetch_fields(native.get());
+  shape.follow({fields, mysql_num_fields(native.get())}, fields, utc_);
   auto rows = std::make_shared<cell_block>(shape.wire().size());
   while (MYSQL_ROW row = mysql_fetch_row(native.get())) {
     append_text(*rows, shape.wire(), row, mysql_fetch_lengths(native.get()));

@@ -40,8 +40,10 @@ struct wire_column {
 /// The columns of a statement's results, and what is needed to tell whether the next result has the same.
 class result_shape {
  public:
-  /// Brings it up to date. @param utc the session's time zone is UTC, so a TIMESTAMP is a point in time
-  void follow(std::span<const MYSQL_FIELD> fields, bool utc);
+  /// Brings it up to date.
+  /// @param named as many fields, for their names @param utc the session's time zone is UTC, so a TIMESTAMP is a point
+  /// in time
+  void follow(std::span<const MYSQL_FIELD> fields, const MYSQL_FIELD* named, bool utc);
   const std::shared_ptr<const column_list>& columns() const noexcept { return columns_; }
   const std::vector<wire_column>& wire() const noexcept { return wire_; }
 
@@ -54,7 +56,7 @@ class result_shape {
     bool operator==(const signature&) const = default;
   };
   static signature of(const MYSQL_FIELD& field) noexcept;
-  bool fits(std::span<const MYSQL_FIELD> fields, bool utc) const noexcept;
+  bool fits(std::span<const MYSQL_FIELD> fields, const MYSQL_FIELD* named, bool utc) const noexcept;
 
   std::shared_ptr<const column_list> columns_;
   std::vector<wire_column> wire_;

@@ -18,6 +18,7 @@ session::session(connection_ptr connection, settings how, const endpoint& where)
       where_(where),
       cache_(where.statement_cache) {
   link_.attach(mysql_get_socket(raw_));
+  if (mysql_get_ssl_cipher(raw_) != nullptr) call_.expect_tls();
 }
 
 session::~session() {
@@ -43,7 +44,7 @@ native_handle session::native() noexcept {
 }
 
 sql_session::transaction_state session::transaction() const noexcept {
-  if (link_.broken()) return transaction_state::unknown;
+  if (busy_ || link_.broken()) return transaction_state::unknown;
   if (doomed_) return transaction_state::failed;
   return (raw_->server_status & SERVER_STATUS_IN_TRANS) != 0 ? transaction_state::active : transaction_state::none;
 }

@@ -109,15 +109,11 @@ void check(int refused, std::string_view what) {
 
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
-// Where certificates of authorities lie when none is named: the system's.
-bool verifies(const settings& how) {
-  return how.tls >= tls_mode::verify_ca || (how.tls == tls_mode::require && !how.tls_ca.empty());
-}
-
 void apply_tls(const settings& how, MYSQL* connection) {
   const my_bool on = 1;
   check(mysql_options(connection, MYSQL_OPT_SSL_ENFORCE, &on), "sslmode");
   if (verifies(how)) {
+    // Without a name: the authorities that the system trusts.
     const bool named = !how.tls_ca.empty() || !how.tls_ca_folder.empty();
     mysql_options(connection, MYSQL_OPT_SSL_CA, or_null(how.tls_ca));
     mysql_options(connection, MYSQL_OPT_SSL_CAPATH, named ? or_null(how.tls_ca_folder) : ::X509_get_default_cert_dir());
@@ -159,6 +155,10 @@ settings read_settings(const endpoint& where) {
   if (where.port != 0) out.port = where.port;
   session_statement(out);  // refuses what cannot be written
   return out;
+}
+
+bool verifies(const settings& how) noexcept {
+  return how.tls >= tls_mode::verify_ca || (how.tls == tls_mode::require && !how.tls_ca.empty());
 }
 
 std::string place_of(const endpoint& where) {

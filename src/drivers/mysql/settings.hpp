@@ -31,6 +31,10 @@ struct settings {
 /// Throws invalid_configuration for an option the driver does not know, or a value that is not allowed.
 settings read_settings(const endpoint& where);
 
+/// Whether the server's certificate has to be one of a known authority. As with libpq, `require` is content with any,
+/// unless an authority is named.
+bool verifies(const settings& how) noexcept;
+
 /// Where an endpoint is, for messages: "host:port", or the path of a Unix socket.
 std::string place_of(const endpoint& where);
 

@@ -21,6 +21,7 @@ wire_column text_column(const MYSQL_FIELD& field) {
   if (attribute(field, MARIADB_FIELD_ATTR_DATA_TYPE_NAME) == "uuid") {
     return {field.type, wire_form::text, data_type::uuid, 0};
   }
+  if (field.type == MYSQL_TYPE_GEOMETRY) return {field.type, wire_form::raw, data_type::bytes, 0};
   const bool other = !attribute(field, MARIADB_FIELD_ATTR_DATA_TYPE_NAME).empty();  // inet4, inet6
   if (field.charsetnr == binary_charset && !other) return {field.type, wire_form::raw, data_type::bytes, 0};
   return {field.type, wire_form::text, other ? data_type::other : data_type::text, 0};
@@ -80,25 +81,24 @@ result_shape::signature result_shape::of(const MYSQL_FIELD& field) noexcept {
   return {field.type, field.flags & UNSIGNED_FLAG, field.charsetnr, field.length == 1};
 }
 
-bool result_shape::fits(std::span<const MYSQL_FIELD> fields, bool utc) const noexcept {
+bool result_shape::fits(std::span<const MYSQL_FIELD> fields, const MYSQL_FIELD* named, bool utc) const noexcept {
   if (!columns_ || fields.size() != signatures_.size() || utc != utc_) return false;
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const std::string_view name = (*columns_)[i].name;
-    if (of(fields[i]) != signatures_[i] || name != std::string_view(fields[i].name)) return false;
+    if (of(fields[i]) != signatures_[i] || (*columns_)[i].name != std::string_view(named[i].name)) return false;
   }
   return true;
 }
 
-void result_shape::follow(std::span<const MYSQL_FIELD> fields, bool utc) {
-  if (fits(fields, utc)) return;
+void result_shape::follow(std::span<const MYSQL_FIELD> fields, const MYSQL_FIELD* named, bool utc) {
+  if (fits(fields, named, utc)) return;
   std::vector<column> columns;
   wire_.clear();
   signatures_.clear();
   utc_ = utc;
-  for (const auto& field : fields) {
-    wire_.push_back(column_of(field, utc));
-    signatures_.push_back(of(field));
-    columns.push_back(column{field.name, wire_.back().means});
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    wire_.push_back(column_of(fields[i], utc));
+    signatures_.push_back(of(fields[i]));
+    columns.push_back(column{named[i].name, wire_.back().means});
   }
   columns_ = std::make_shared<const column_list>(std::move(columns));
 }

@@ -117,7 +117,7 @@ std::size_t fixed_width(reading how) noexcept {
 
 // What a value of a variable size takes in the buffer; 0 when it is better not bound.
 std::size_t variable_width(const column_plan& column, const profile& with) noexcept {
-  constexpr std::size_t short_text = 128;  // what is longer is fetched again
+  constexpr std::size_t short_text = 500;  // what is longer is fetched again
   const bool long_type = is_long(column);
   if (!with.gets_again && (!with.honest_sizes || long_type)) {
     const bool number = column.type != data_type::text && column.how == reading::plain && !long_type;

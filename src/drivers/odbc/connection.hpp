@@ -33,6 +33,7 @@ struct prepared_statement {
   result_reader reader;
   bool prepared = false;
   bool ran = false;
+  bool declared = false;  // psqlodbc has made a cursor of it, within a transaction of its own
 };
 
 class connection {
@@ -44,10 +45,11 @@ class connection {
   };
 
   /// For `open` alone.
-  connection(private_key, std::shared_ptr<const environment_handle> environment, const connection_plan& plan);
+  connection(private_key, std::shared_ptr<const environment_handle> environment,
+             std::shared_ptr<const connection_plan> plan);
   /// Connects; blocks for at most about that long. Throws connect_failed …
   static std::shared_ptr<connection> open(std::shared_ptr<const environment_handle> environment,
-                                          const connection_plan& plan, std::chrono::seconds limit);
+                                          std::shared_ptr<const connection_plan> plan, std::chrono::seconds limit);
   ~connection();
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
@@ -95,10 +97,13 @@ class connection {
   void note_native_use() noexcept { native_used_ = true; }
 
  private:
-  void connect(const connection_plan& plan, std::chrono::seconds limit);
+  void connect(std::chrono::seconds limit);
   void check_schema();
-  void set_running(SQLHSTMT statement) noexcept;
+  void set_running(SQLHSTMT statement, bool fetching = false) noexcept;
   void cut_now() noexcept;
+  bool answers_cancels() const noexcept;
+  void cancel_statement(SQLHSTMT statement, bool fetching) noexcept;
+  void cancel_from_elsewhere() noexcept;
 
   // Statements.
   prepared_statement& take(std::string_view text);
@@ -124,7 +129,8 @@ class connection {
   void note_after(const statement_kind& kind);
   [[noreturn]] void fail(error problem, prepared_statement& what);
   [[noreturn]] void fail_statement(prepared_statement& what);
-  void note_failure(error& problem, const statement_kind& kind);
+  void note_failure(error& problem, const statement_kind& kind, bool declared);
+  void end_own_transaction() noexcept;
   void ask_transaction();
   state answer_of_transaction();
   void roll_back();
@@ -137,8 +143,8 @@ class connection {
   std::shared_ptr<const environment_handle> environment_;
   SQLHDBC handle_ = nullptr;
   bool connected_ = false;
+  std::shared_ptr<const connection_plan> plan_;
   profile profile_;
-  bool owns_data_;
   int socket_ = -1;  // a duplicate of the driver's, to end it
   statement_cache<std::unique_ptr<prepared_statement>> cache_;
   std::unique_ptr<prepared_statement> single_;  // the last one that is not kept
@@ -158,13 +164,14 @@ class connection {
   bool read_only_wanted_ = false;
   bool level_changed_ = false;  // SQL Server's isolation level, by begin_transaction
   bool broken_ = false;
-  std::string schema_;
+  std::string backend_;  // PostgreSQL's number for the session
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::uint64_t call_ = 0;
   bool in_call_ = false;
   SQLHSTMT running_ = nullptr;
+  bool fetching_ = false;  // its rows, and the statement itself has been executed
   bool cancelling_ = false;
   std::atomic<bool> cut_ = false;  // written under the mutex
 };

@@ -102,6 +102,10 @@ class planner {
 
  private:
   void libpq_words(bool named_user);
+  void add_port(std::uint16_t usual) {
+    plan_.port = where_.port != 0 ? where_.port : usual;
+    add("Port", std::to_string(plan_.port));
+  }
   void login() {
     add_if("UID", where_.user);
     add_if("PWD", where_.password.reveal());
@@ -160,7 +164,8 @@ void planner::postgres() {
   const bool source = has(options_, "DSN");
   if (!source || !where_.host.empty()) {
     add("Servername", where_.host.empty() ? "localhost" : where_.host);
-    add("Port", port_text(where_, 5432));
+    add_port(5432);
+    if (where_.host.starts_with('/')) plan_.port = 0;  // a Unix socket
   }
   // Its own parser knows no way to write some users.
   const bool strange = where_.user.find_first_of(";{} ") != std::string::npos;
@@ -188,7 +193,7 @@ void planner::sqlite() {
 
 void planner::freetds() {
   add("Server", server_and_instance());
-  if (!has(where_.options, "instance")) add("Port", port_text(where_, 1433));
+  if (!has(where_.options, "instance")) add_port(1433);
   login();
   add_if("Database", where_.database);
   add_default("TDS_Version", "7.4");
@@ -204,7 +209,10 @@ void planner::freetds() {
 
 void planner::microsoft() {
   std::string server = "tcp:" + server_and_instance();
-  if (!has(where_.options, "instance")) server += "," + port_text(where_, 1433);
+  if (!has(where_.options, "instance")) {
+    server += "," + port_text(where_, 1433);
+    plan_.port = where_.port != 0 ? where_.port : 1433;
+  }
   add("Server", server);
   login();
   add_if("Database", where_.database);
@@ -217,7 +225,7 @@ void planner::microsoft() {
 void planner::other() {
   refuse_schema("it is not known how this driver wants it");
   add_if("Server", where_.host);
-  if (where_.port != 0) add("Port", std::to_string(where_.port));
+  if (where_.port != 0) add_port(where_.port);
   login();
   add_if("Database", where_.database);
 }

@@ -6,6 +6,7 @@
 
 #include <polypool/driver.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,11 +37,11 @@ struct connection_plan {
   secret password;    ///< what of it no message may show
   std::string place;  ///< for messages: "127.0.0.1:5432", "data source 'sales'"
   driver_family family = driver_family::other;
+  std::uint16_t port = 0;  ///< of the server; 0: not known
   std::string schema;      ///< wanted as the session's default
   bool owns_data = false;  ///< the database is gone with the session
   bool prepares = true;
   std::size_t statement_cache = 0;
-  std::vector<std::string> first_statements;  ///< run on every new connection
 };
 
 /// Plans a connection of `type: odbc`. Throws invalid_configuration.

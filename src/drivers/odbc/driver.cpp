@@ -59,7 +59,7 @@ task<std::shared_ptr<connection>> open_connection(std::shared_ptr<shared_parts> 
   }
   auto limit = std::chrono::seconds(3600);
   if (env.deadline != no_deadline) limit = std::chrono::ceil<std::chrono::seconds>(env.deadline - began);
-  auto work = [environment = parts->environment, plan, limit] { return connection::open(environment, *plan, limit); };
+  auto work = [environment = parts->environment, plan, limit] { return connection::open(environment, plan, limit); };
   const auto call = start_call(parts->threads, std::move(work));
   task<wait_result> waiting = call->done.wait();
   const wait_result how = co_await std::move(waiting);

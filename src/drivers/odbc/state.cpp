@@ -141,13 +141,14 @@ void connection::fail(error problem, prepared_statement& what) {
       problem.with_poisoned_session();
     }
   }
-  if (!broken_) note_failure(problem, what.kind);
+  if (!broken_) note_failure(problem, what.kind, what.declared);
   throw problem;
 }
 
-void connection::note_failure(error& problem, const statement_kind& kind) {
+void connection::note_failure(error& problem, const statement_kind& kind, bool declared) {
   const bool inside = transaction_ != state::none;
   if (profile_.database == brand::postgres) {
+    if (declared && !inside) end_own_transaction();
     if (kind.transaction == transaction_effect::commits) transaction_ = state::none;
     if (kind.transaction == transaction_effect::unclear) ask_transaction();
     if (transaction_ == state::active) transaction_ = state::failed;
@@ -162,6 +163,15 @@ void connection::note_failure(error& problem, const statement_kind& kind) {
     aborted_ = true;
     problem.with_hint("the whole transaction was rolled back" +
                       (problem.hint().empty() ? std::string() : "; " + problem.hint()));
+  }
+}
+
+// psqlodbc leaves the transaction open that it began for a cursor, when the statement fails.
+void connection::end_own_transaction() noexcept {
+  try {
+    plain("ROLLBACK");
+  } catch (const error&) {
+    broken_ = broken_ || is_dead();
   }
 }
 
@@ -280,12 +290,12 @@ server_info connection::describe() {
 
 bool connection::clean() {
   close_cursor();
-  if (native_used_ || (reopen_ && !owns_data_)) return false;
+  if (native_used_ || (reopen_ && !plan_->owns_data)) return false;
   if (transaction_ != state::none && !aborted_) roll_back();
   if (touched_ && profile_.database == brand::postgres) {
     plain(postgres::forget_everything);
     zone_moved_ = false;
-  } else if (touched_ && !owns_data_) {
+  } else if (touched_ && !plan_->owns_data) {
     return false;
   }
   if (level_changed_) plain("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");

@@ -194,6 +194,7 @@ std::shared_ptr<const column_list> connection::start(const statement& what) {
     // It reads all rows into memory, unless it is told to declare a cursor for the statement.
     close_cursor();
     single_ = make_statement(what.text());
+    single_->declared = true;
     running = single_.get();
     check_aborted(running->kind);
     declare_cursors(true);
@@ -224,7 +225,7 @@ void connection::declare_cursors(bool on) noexcept {
 std::shared_ptr<const row_block> connection::fetch() {
   if (active_ == nullptr) return nullptr;
   auto& running = *active_;
-  set_running(running.handle.get());
+  set_running(running.handle.get(), true);
   auto block = std::make_shared<cell_block>(running.reader.columns()->size());
   bool more = true;
   try {

@@ -12,8 +12,8 @@ namespace polypool::redis {
 /// What the server said of itself.
 struct server_facts {
   int protocol = 2;
-  std::string version;  ///< empty where it did not say
-  bool knows_reset = false;
+  std::string version;      ///< empty where it did not say
+  bool knows_reset = true;  ///< where nothing is known, it is tried
 };
 
 /// As whom to log in, and what to set.

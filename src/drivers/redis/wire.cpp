@@ -269,7 +269,9 @@ bool wire::is_done(const ticket& mine) const noexcept {
 }
 
 task<void> wire::drive(ticket& mine, step now) {
+  const environment& env = co_await this_environment();
   bool wait_first = true;  // nothing can have come back yet
+  bool patient = true;     // may read inside of the system call
   while (now != step::done) {
     wait_result how = wait_result::ready;
     if (now == step::yield) {
@@ -279,18 +281,27 @@ task<void> wire::drive(ticket& mine, step now) {
         if (may_read_too(mine)) {
           how = co_await socket_ready(descriptor(), reader_slot_, socket_interest::read_or_write);
           if (how == wait_result::ready) {
-            read_some();
+            read_some(MSG_DONTWAIT);
             now = deliver(mine);
             continue;
           }
         } else {
           how = co_await socket_ready(writer_descriptor(), writer_slot_, socket_interest::write);
+          writer_slot_.reset();  // the same
         }
       }
     } else if (now == step::read) {
-      if (wait_first) how = co_await socket_ready(descriptor(), reader_slot_, socket_interest::read);
+      const bool inside = wait_first && patient && may_wait_inside_call(env, longest_read);
+      if (inside) {
+        let_reads_wait();
+      } else if (wait_first) {
+        nonblocking_ = true;  // event loops make it so
+        how = co_await socket_ready(descriptor(), reader_slot_, socket_interest::read);
+      }
       if (how == wait_result::ready) {
-        wait_first = read_some() == outcome::would_block || !more_likely_;
+        const bool nothing = read_some(inside ? 0 : MSG_DONTWAIT) == outcome::would_block;
+        if (inside && nothing) patient = false;
+        wait_first = nothing || !more_likely_;
         now = deliver(mine);
         continue;
       }

@@ -37,9 +37,12 @@ class socket_descriptor {
   int value_ = -1;
 };
 
+/// After this time a read returns with or without bytes.
+inline constexpr auto longest_read = std::chrono::milliseconds(200);
+
 /// What a wire begins with.
 struct wire_parts {
-  socket_descriptor socket;         ///< connected, non-blocking
+  socket_descriptor socket;         ///< connected
   std::unique_ptr<tls_stream> tls;  ///< after its handshake, or null
   std::string place;                ///< for messages, such as "127.0.0.1:6379"
   resp_limits limits;
@@ -138,10 +141,11 @@ class wire {
 
   // wire_io.cpp: the socket; only for whoever has the duty
   outcome write_some() noexcept;
-  outcome read_some() noexcept;
-  outcome read_plain();
-  outcome read_encrypted();
+  outcome read_some(int flags) noexcept;
+  outcome read_plain(int flags);
+  outcome read_encrypted(int flags);
   bool parse(std::string_view input);
+  void let_reads_wait() noexcept;
   void look_for_goodbye() noexcept;
   error broke(std::string_view why) const;
   int writer_descriptor() noexcept;
@@ -187,6 +191,7 @@ class wire {
   std::vector<redis_reply> arrived_;
   std::optional<error> reading_failed_;
   bool more_likely_ = false;  // the last read filled its buffer
+  bool nonblocking_ = true;   // the socket, for all we know
   socket_slot reader_slot_;
 };
 

@@ -29,7 +29,11 @@ wire::wire(wire_parts parts)
     : socket_(std::move(parts.socket)),
       tls_(std::move(parts.tls)),
       place_(std::move(parts.place)),
-      parser_(parts.limits) {}
+      parser_(parts.limits) {
+  timeval limit{};
+  limit.tv_usec = std::chrono::microseconds(longest_read).count();
+  ::setsockopt(descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
 
 wire::~wire() {
   // Event loops let go of a descriptor before it is closed.
@@ -76,10 +80,10 @@ wire::outcome wire::write_some() noexcept {
 }
 
 // Reads what is there, up to a buffer full, and parses it.
-wire::outcome wire::read_some() noexcept {
+wire::outcome wire::read_some(int flags) noexcept {
   try {
     if (buffer_.empty()) buffer_.resize(first_buffer);
-    return tls_ ? read_encrypted() : read_plain();
+    return tls_ ? read_encrypted(flags) : read_plain(flags);
   } catch (const error& problem) {
     reading_failed_ = problem;
   } catch (const std::exception& problem) {
@@ -89,13 +93,16 @@ wire::outcome wire::read_some() noexcept {
 }
 
 // A long string goes to its place at once, what follows it into the buffer.
-wire::outcome wire::read_plain() {
+wire::outcome wire::read_plain(int flags) {
   const std::span<char> place = parser_.place();
   std::array<iovec, 2> parts{iovec{place.data(), place.size()}, iovec{buffer_.data(), buffer_.size()}};
+  msghdr both{};
+  both.msg_iov = parts.data();
+  both.msg_iovlen = parts.size();
   ssize_t count = 0;
   do {
-    count = place.empty() ? ::recv(descriptor(), buffer_.data(), buffer_.size(), MSG_DONTWAIT)
-                          : ::readv(descriptor(), parts.data(), static_cast<int>(parts.size()));
+    count = place.empty() ? ::recv(descriptor(), buffer_.data(), buffer_.size(), flags)
+                          : ::recvmsg(descriptor(), &both, flags);
   } while (count < 0 && errno == EINTR);
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return outcome::would_block;
   if (count <= 0) {
@@ -111,11 +118,11 @@ wire::outcome wire::read_plain() {
   return whole ? outcome::done : outcome::failed;
 }
 
-wire::outcome wire::read_encrypted() {
+wire::outcome wire::read_encrypted(int flags) {
   if (plain_buffer_.empty()) plain_buffer_.resize(largest_buffer);
   ssize_t count = 0;
   do {
-    count = ::recv(descriptor(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    count = ::recv(descriptor(), buffer_.data(), buffer_.size(), flags);
   } while (count < 0 && errno == EINTR);
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return outcome::would_block;
   if (count <= 0) {
@@ -160,6 +167,14 @@ bool wire::parse(std::string_view input) {
     }
   }
   return true;
+}
+
+// A lone thread waits in its read. Event loops make the socket non-blocking again when they see it.
+void wire::let_reads_wait() noexcept {
+  if (!nonblocking_) return;
+  reader_slot_.reset();  // the loop would wake up at every reply
+  const int flags = ::fcntl(descriptor(), F_GETFL);
+  nonblocking_ = flags < 0 || ::fcntl(descriptor(), F_SETFL, flags & ~O_NONBLOCK) != 0;
 }
 
 // A server that was stopped or restarted has closed an idle session long since. Seen before anything is sent, that

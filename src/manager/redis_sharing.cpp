@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manager/redis_sharing.hpp"
+
+#include <algorithm>
+
+namespace polypool::detail {
+namespace {
+
+// Out for longer than this, a session goes back once, so that nobody takes it for a leak.
+constexpr auto longest_loan = std::chrono::seconds(10);
+// Tasks want another session once one has so many of them; they share this many at most.
+constexpr std::uint32_t many_tasks = 64;
+constexpr std::size_t most_for_tasks = 4;
+
+}  // namespace
+
+/// Waits until somebody has borrowed a session for all.
+class redis_sharing::waiter final : public parking {
+ public:
+  explicit waiter(redis_sharing& owner) noexcept : owner_(owner) {}
+  ~waiter() { withdraw(); }
+  const std::optional<error>& failure() const noexcept { return failure_; }
+
+ private:
+  friend class redis_sharing;
+  bool enqueue() override {
+    const std::scoped_lock lock(owner_.mutex_);
+    if (!owner_.acquiring_) return false;
+    previous_ = owner_.last_;
+    (previous_ != nullptr ? previous_->next_ : owner_.first_) = this;
+    owner_.last_ = this;
+    queued_ = true;
+    return true;
+  }
+  bool withdraw() noexcept override {
+    const std::scoped_lock lock(owner_.mutex_);
+    return unlink();
+  }
+  bool unlink() noexcept {
+    if (!std::exchange(queued_, false)) return false;
+    (previous_ != nullptr ? previous_->next_ : owner_.first_) = next_;
+    (next_ != nullptr ? next_->previous_ : owner_.last_) = previous_;
+    previous_ = next_ = nullptr;
+    return true;
+  }
+  redis_sharing& owner_;
+  std::optional<error> failure_;
+  waiter* previous_ = nullptr;
+  waiter* next_ = nullptr;
+  bool queued_ = false;
+};
+
+/// The duty to borrow a session for all who wait. However it ends, they are woken: to join, to fail alike, or to try
+/// themselves.
+class redis_sharing::acquisition {
+ public:
+  explicit acquisition(redis_sharing& owner) noexcept : owner_(owner) {}
+  acquisition(const acquisition&) = delete;
+  ~acquisition() {
+    waiter* woken = nullptr;
+    {
+      const std::scoped_lock lock(owner_.mutex_);
+      owner_.acquiring_ = false;
+      woken = owner_.take_waiters(failure_);
+    }
+    wake_all(woken);
+  }
+  void failed(const error& why) {
+    // Somebody's own deadline says nothing about the others.
+    const auto code = why.portable_code();
+    if (code != errc::pool_timeout && code != errc::cancelled && code != errc::deadline_exceeded) failure_ = why;
+  }
+
+ private:
+  redis_sharing& owner_;
+  std::optional<error> failure_;
+};
+
+redis_sharing::place::place(place&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)),
+      index_(other.index_),
+      session_(other.session_),
+      own_(std::move(other.own_)),
+      given_up_(other.given_up_) {}
+
+redis_sharing::place::~place() {
+  if (owner_ != nullptr) owner_->leave(index_, given_up_);
+}
+
+// choosing -----------------------------------------------------------------------------------------------------------
+
+// The least busy session that takes newcomers; one of the caller's own event loop before others.
+std::optional<std::size_t> redis_sharing::best_for(const void* loop, time_point now) noexcept {
+  std::optional<std::size_t> best;
+  std::size_t left = count_;
+  for (std::size_t i = 0; left > 0; ++i) {
+    auto& one = sessions_[i];
+    if (!one.session) continue;
+    --left;
+    one.leaving = one.leaving || one.commands->broken() || one.session.wanted_back() || now - one.since > longest_loan;
+    if (one.leaving) continue;
+    if (!best) {
+      best = i;
+      continue;
+    }
+    const auto& other = sessions_[*best];
+    const bool mine = one.loop == loop;
+    const bool others = other.loop == loop;
+    if (mine != others ? mine : one.users < other.users) best = i;
+  }
+  return best;
+}
+
+// Whether a session that lies idle in the pool would serve this caller better.
+bool redis_sharing::crowded(const shared_session& one, const environment& env) const noexcept {
+  if (env.blocking()) return true;
+  return count_ < most_for_tasks && (one.users >= many_tasks || one.loop != env.waits->loop());
+}
+
+// Expects a free place.
+std::size_t redis_sharing::add(lease fresh, const void* loop, time_point now) {
+  auto& free = *std::ranges::find_if(sessions_, [](const auto& one) { return !one.session; });
+  free.commands = &fresh.key_value();
+  free.session = std::move(fresh);
+  free.loop = loop;
+  free.since = now;
+  free.users = 0;
+  free.leaving = false;
+  ++count_;
+  return static_cast<std::size_t>(&free - sessions_.data());
+}
+
+redis_sharing::place redis_sharing::seat(std::size_t index) noexcept {
+  ++sessions_[index].users;
+  return place(*this, index, sessions_[index].commands);
+}
+
+std::optional<redis_sharing::place> redis_sharing::try_join(const environment& env) {
+  pool& from = state_.usable_pool();
+  const void* const loop = env.blocking() ? nullptr : env.waits->loop();
+  const auto now = env.time->coarse_now();
+  std::optional<place> out;
+  bool more = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    auto chosen = best_for(loop, now);
+    if ((!chosen || crowded(sessions_[*chosen], env)) && count_ < most_shared) {
+      if (lease idle = from.try_acquire()) {
+        chosen = add(std::move(idle), loop, now);
+      } else {
+        more = chosen && !opening_.exchange(true);
+      }
+    }
+    if (chosen) out.emplace(seat(*chosen));
+  }
+  if (more) open_another();
+  return out;
+}
+
+task<redis_sharing::place> redis_sharing::join() {
+  environment env = co_await this_environment();
+  const duration limit = state_.limits().acquire_timeout;
+  if (limit > duration::zero()) env.deadline = std::min(env.deadline, saturating_add(env.time->now(), limit));
+  for (;;) {
+    if (auto found = try_join(env)) co_return std::move(*found);
+    bool mine = false;
+    {
+      const std::scoped_lock lock(mutex_);
+      mine = !std::exchange(acquiring_, true);
+    }
+    if (mine) {
+      task<place> fetching = fetch();
+      co_return co_await std::move(fetching).in(env);
+    }
+    waiter queued(*this);
+    const wait_result how = co_await queued.in(env);
+    if (queued.failure()) throw error(*queued.failure());
+    if (how == wait_result::ready) continue;
+    task<lease> late = state_.acquire(std::source_location::current());  // says why it took so long
+    lease got = co_await std::move(late).in(env);
+    co_return place(std::move(got));
+  }
+}
+
+// Borrows a session for all who wait.
+task<redis_sharing::place> redis_sharing::fetch() {
+  const environment& env = co_await this_environment();
+  acquisition duty(*this);
+  std::optional<error> failure;
+  try {
+    task<lease> waiting = state_.acquire(std::source_location::current());
+    lease fresh = co_await std::move(waiting);
+    const void* const loop = env.blocking() ? nullptr : env.waits->loop();
+    const std::scoped_lock lock(mutex_);
+    if (count_ == most_shared) co_return place(std::move(fresh));  // they all leave; this one is nobody else's
+    co_return seat(add(std::move(fresh), loop, env.time->coarse_now()));
+  } catch (const error& problem) {
+    failure = problem;
+  }
+  duty.failed(*failure);
+  throw error(*failure);
+}
+
+redis_sharing::waiter* redis_sharing::take_waiters(const std::optional<error>& why) noexcept {
+  waiter* threads = nullptr;
+  while (waiter* const each = first_) {
+    each->unlink();
+    each->failure_ = why;
+    if (each->blocking()) {
+      each->next_ = threads;
+      threads = each;
+    } else {
+      each->wake();  // under the lock: a task may be dropped, but not in the middle of this
+    }
+  }
+  return threads;
+}
+
+void redis_sharing::wake_all(waiter* first) noexcept {
+  while (first != nullptr) {
+    waiter* const each = first;
+    first = each->next_;  // it may be gone once it is woken
+    each->wake();
+  }
+}
+
+/// One more session is being opened in the background.
+class redis_sharing::opening {
+ public:
+  explicit opening(std::shared_ptr<connection_state> state) noexcept : state_(std::move(state)) {}
+  opening(opening&&) noexcept = default;
+  ~opening() {
+    if (state_) state_->redis().opening_.store(false);
+  }
+  connection_state& state() const noexcept { return *state_; }
+
+ private:
+  std::shared_ptr<connection_state> state_;
+};
+
+// It lies idle then, for the next caller who finds the others busy.
+task<void> redis_sharing::warm_one(opening mine) {
+  try {
+    task<lease> waiting = mine.state().acquire(std::source_location::current());
+    const lease fresh = co_await std::move(waiting);
+  } catch (const error&) {
+    co_return;  // the pool has told the log; callers go on with what they have
+  }
+}
+
+void redis_sharing::open_another() noexcept {
+  try {
+    opening mine(state_.shared_from_this());
+    const auto now = state_.usable_pool().statistics();
+    if (now.open < now.max_open && now.idle == 0) state_.work().spawn(warm_one(std::move(mine)));
+  } catch (const std::exception&) {
+    return;  // it was only a wish
+  }
+}
+
+// leaving ------------------------------------------------------------------------------------------------------------
+
+void redis_sharing::leave(std::size_t index, bool given_up) noexcept {
+  lease over;  // goes back without the lock
+  const std::scoped_lock lock(mutex_);
+  auto& one = sessions_[index];
+  one.leaving = one.leaving || given_up;
+  if (--one.users > 0) return;
+  std::swap(over, one.session);
+  --count_;
+}
+
+}  // namespace polypool::detail

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions of a Redis connection that many callers use at once.
+#pragma once
+
+#include "manager/connection_state.hpp"
+
+#include <polypool/key_value.hpp>
+#include <polypool/waits.hpp>
+
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+namespace polypool::detail {
+
+/// Lets callers share few sessions. One is borrowed from the pool when a caller finds none that is busy already, and
+/// goes back when its last caller is done: so the pool's limits, idle times and statistics hold without a word about
+/// sharing. A session takes no newcomers, and so comes back soon, once the pool wants it back, once it was out for
+/// long, and once a caller has given up on it (then its reset reads what is left).
+///
+/// Threads share only when there is no session left for each: to be woken by another thread costs more than a round
+/// trip. Tasks share from the start. Those of one event loop keep to themselves as long as there are sessions enough:
+/// who reads for all may be held up by its loop.
+class redis_sharing {
+ public:
+  /// A caller's place on a session.
+  class place {
+   public:
+    place(place&& other) noexcept;
+    place& operator=(place&&) = delete;
+    ~place();
+    key_value_session& session() const noexcept { return *session_; }
+    /// The call is over and nothing of it is left on the session.
+    void done() noexcept { given_up_ = false; }
+
+   private:
+    friend class redis_sharing;
+    place(redis_sharing& owner, std::size_t index, key_value_session* session) noexcept
+        : owner_(&owner), index_(index), session_(session) {}
+    explicit place(lease own) : session_(&own.key_value()), own_(std::move(own)) {}
+    redis_sharing* owner_ = nullptr;  // null: nobody shares this one
+    std::size_t index_ = 0;
+    key_value_session* session_;
+    lease own_;
+    bool given_up_ = true;
+  };
+
+  /// @param state owns this
+  explicit redis_sharing(connection_state& state) noexcept : state_(state) {}
+  redis_sharing(const redis_sharing&) = delete;
+
+  /// A place on a session that is at hand. Never waits.
+  std::optional<place> try_join(const environment& env);
+  /// Waits for one. Throws what pool::acquire does.
+  task<place> join();
+
+ private:
+  static constexpr std::size_t most_shared = 16;
+  class waiter;
+  class acquisition;
+  struct shared_session {
+    lease session;  // empty: this place in the list is free
+    key_value_session* commands = nullptr;
+    const void* loop = nullptr;
+    time_point since{};
+    std::uint32_t users = 0;
+    bool leaving = false;  // takes no newcomers
+  };
+
+  // Those marked (lock) expect the mutex.
+  std::optional<std::size_t> best_for(const void* loop, time_point now) noexcept;  // (lock)
+  std::size_t add(lease fresh, const void* loop, time_point now);                  // (lock)
+  bool crowded(const shared_session& one, const environment& env) const noexcept;  // (lock)
+  place seat(std::size_t index) noexcept;                                          // (lock)
+  task<place> fetch();
+  void leave(std::size_t index, bool given_up) noexcept;
+  void open_another() noexcept;
+  class opening;
+  static task<void> warm_one(opening mine);
+  static void wake_all(waiter* first) noexcept;
+  waiter* take_waiters(const std::optional<error>& why) noexcept;  // (lock)
+
+  connection_state& state_;
+  std::mutex mutex_;
+  std::array<shared_session, most_shared> sessions_;
+  std::size_t count_ = 0;  // of them in use
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
+  bool acquiring_ = false;            // somebody borrows a session for all who wait
+  std::atomic<bool> opening_{false};  // in the background
+};
+
+}  // namespace polypool::detail
