@@ -30,6 +30,7 @@ run: ## Starts the daemon with three sample SQLite databases in ./data, and what
 
 test: ## Builds and runs all tests, against real servers that it starts itself
 	@tools/install_packages test
+	@tests/support/build_ferretdb || true
 	$(call build,dev)
 	@ctest --test-dir build/dev -j $(TEST_JOBS) --output-on-failure --output-junit junit.xml $(ARGS)
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <polypool/config.hpp>
+#include <polypool/located.hpp>
 #include <polypool/sql.hpp>
 
 #include <cstdint>
@@ -52,7 +53,7 @@ class mapped_access {
  public:
   explicit mapped_access(sql_database on) noexcept : on_(std::move(on)) {}
   template <described T, class... Args>
-  std::vector<T> query(std::string_view text, const Args&... args) {
+  std::vector<T> query(located_text text, const Args&... args) {
     return on_.template query<T>(text, args...);
   }
   /// All rows of a table.

@@ -4,6 +4,7 @@
 /// What a driver implements: how to open a session, and what a session can do.
 #pragma once
 
+#include <polypool/located.hpp>
 #include <polypool/result.hpp>
 #include <polypool/secret.hpp>
 #include <polypool/task.hpp>
@@ -86,14 +87,19 @@ class session {
 /// A statement with its parameters, both owned by the caller.
 class statement {
  public:
-  statement(std::string_view text, std::span<const value> parameters = {}) noexcept  // NOLINT: reads well implicit
+  statement(located_text text, std::span<const value> parameters = {}) noexcept  // NOLINT: reads well implicit
       : text_(text), parameters_(parameters) {}
-  statement(const char* text) noexcept : text_(text) {}  // NOLINT
-  std::string_view text() const noexcept { return text_; }
+  template <std::convertible_to<std::string_view> Text>
+  statement(const Text& text, std::span<const value> parameters = {},  // NOLINT
+            std::source_location where = std::source_location::current()) noexcept
+      : text_(text, where), parameters_(parameters) {}
+  std::string_view text() const noexcept { return text_.text(); }
   std::span<const value> parameters() const noexcept { return parameters_; }
+  /// Where in the program it was asked.
+  const std::source_location& where() const noexcept { return text_.where(); }
 
  private:
-  std::string_view text_;
+  located_text text_;
   std::span<const value> parameters_;
 };
 
@@ -139,8 +145,11 @@ class sql_session : public session {
   virtual task<void> execute_script(std::string_view text) = 0;
   virtual transaction_state transaction() const noexcept = 0;
   virtual polypool::dialect dialect() const noexcept { return polypool::dialect::standard; }
-  /// The statement that begins a transaction with these options.
+  /// The statement that begins a transaction with these options, as far as one statement can say them; see begin().
   virtual std::string begin_statement(const transaction_options& options) const = 0;
+  /// Begins a transaction with these options. By itself it executes begin_statement(); a database that wants more than
+  /// one statement for that (MySQL sets the isolation level before) overrides it.
+  virtual task<void> begin(transaction_options options);
   /// The statement for a step of a savepoint; standard SQL unless the database has words of its own. Empty: the
   /// database knows no such step, and needs none (SQL Server releases nothing).
   /// @param name letters, digits and underscores

@@ -56,6 +56,7 @@ enum class errc {
   read_only,  ///< a write to a read-only server, transaction or file
   disk_full,
   database_error,  ///< any other complaint of the server
+  unsupported,     ///< the server's kind, version or setup does not have this
   // how the call was made
   parameter_count,   ///< too few or too many parameters
   invalid_argument,  ///< an argument that cannot work

@@ -25,6 +25,8 @@
 
 namespace polypool {
 
+class mongodb_database;
+
 /// What is known of a connection's health.
 enum class health_status : std::uint8_t { unknown, healthy, unhealthy };
 std::string_view to_string(health_status status) noexcept;
@@ -137,6 +139,8 @@ class connection {
 
   /// A handle for SQL. Throws not_sql_database.
   sql_database sql() const;
+  /// A handle for documents (polypool/mongodb_database.hpp). Throws not_mongodb.
+  mongodb_database mongodb() const;
   /// A handle for Redis commands. Throws not_redis.
   redis_database redis() const;
   /// Borrows a session of any kind, connecting first where that is due.
@@ -229,6 +233,11 @@ class manager {
   /// The same database with all ways to work with it, and the one that `default_orm` picks. Throws as sql() does.
   polypool::database database(std::string_view name) const;
   polypool::database database() const;
+
+  /// A handle to a MongoDB database by name (polypool/mongodb_database.hpp). Throws connection_not_found, not_mongodb.
+  mongodb_database mongodb(std::string_view name) const;
+  /// A handle that goes to whatever database is active, which has to be MongoDB.
+  mongodb_database mongodb() const;
 
   /// Checks all connections at once; several seconds at most. One that is lazy and was never used stays `unknown`.
   health_report health_check();

@@ -20,7 +20,6 @@ namespace polypool {
 
 /// Each command blocks, and, with `async_` before its name, is a task; they are described in redis_calls.hpp. What a
 /// task needs is copied when it is made.
-///
 /// Errors: what the server said (see redis_error), `type_mismatch` where the answer is of another type than the call
 /// says, `pool_timeout`, `deadline_exceeded`, `connection_lost`, `connection_closed`.
 class redis_operations {

@@ -234,6 +234,8 @@ class result {
   row front() const { return (*this)[0]; }
   iterator begin() const noexcept { return {this, 0}; }
   iterator end() const noexcept { return {this, size()}; }
+  /// The rows as the driver keeps them; null when there are none.
+  const std::shared_ptr<const row_block>& block() const noexcept { return block_; }
   /// Rows inserted, updated or deleted; for a SELECT the rows it gave.
   std::uint64_t affected_rows() const noexcept { return affected_rows_; }
   /// The id the database made for the last inserted row, where it has such a thing (SQLite, MySQL); else 0.

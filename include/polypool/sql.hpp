@@ -5,6 +5,7 @@
 #pragma once
 
 #include <polypool/driver.hpp>
+#include <polypool/located.hpp>
 #include <polypool/mapping.hpp>
 #include <polypool/pool.hpp>
 #include <polypool/result.hpp>
@@ -92,82 +93,83 @@ class sql_operations {
   /// Runs a statement and gives all its rows.
   template <class... Args>
     requires(!described<Args> && ...)
-  result query(std::string_view text, const Args&... args) {
+  result query(located_text text, const Args&... args) {
     const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
     return run_now(statement(text, parameters));
   }
   /// Runs a statement and gives how many rows it changed.
   template <class... Args>
-  std::uint64_t execute(std::string_view text, const Args&... args) {
+  std::uint64_t execute(located_text text, const Args&... args) {
     return query(text, args...).affected_rows();
   }
   /// The first row as a result of one row; throws row_count when there is none.
   template <class... Args>
     requires(!described<Args> && ...)
-  result query_one(std::string_view text, const Args&... args) {
+  result query_one(located_text text, const Args&... args) {
     auto rows = query(text, args...);
     if (rows.empty()) detail::throw_row_count(1, 0);
     return rows;
   }
   /// The first column of the first row; throws row_count when there is no row.
   template <class T, class... Args>
-  T query_value(std::string_view text, const Args&... args) {
+  T query_value(located_text text, const Args&... args) {
     return query_one(text, args...).front().template get<T>(0);
   }
   /// The first column of all rows.
   template <class T, class... Args>
-  std::vector<T> query_column(std::string_view text, const Args&... args) {
+  std::vector<T> query_column(located_text text, const Args&... args) {
     return first_column<T>(query(text, args...));
   }
   /// Runs a statement with parameters that come as a list.
-  result query_with(std::string_view text, std::span<const value> parameters) {
+  result query_with(located_text text, std::span<const value> parameters) {
     return run_now(statement(text, parameters));
   }
   /// Runs several statements separated by semicolons, without parameters; stops at the first error.
-  void execute_script(std::string_view text);
+  void execute_script(located_text text);
 
   /// The rows as structures of type T; see mapping.hpp. Throws column_not_found, null_value, type_mismatch.
   template <described T, class... Args>
-  std::vector<T> query(std::string_view text, const Args&... args) {
+  std::vector<T> query(located_text text, const Args&... args) {
     return mapped<T>(query(text, args...));
   }
   /// The first row as a structure; throws row_count when there is none.
   template <described T, class... Args>
-  T query_one(std::string_view text, const Args&... args) {
+  T query_one(located_text text, const Args&... args) {
     return first_mapped<T>(query_one(text, args...));
   }
   /// The first row as a structure, if there is one.
   template <described T, class... Args>
-  std::optional<T> query_optional(std::string_view text, const Args&... args) {
+  std::optional<T> query_optional(located_text text, const Args&... args) {
     const result rows = query(text, args...);
     return rows.empty() ? std::nullopt : std::optional<T>(first_mapped<T>(rows));
   }
 
   /// Starts a statement about a table: `db.from("posts").where("user_id", "=", 7).get()`. Where it comes from a
   /// transaction, it must not outlive it.
-  table_query from(std::string table, std::string alias = {});
+  table_query from(std::string table, std::string alias = {},
+                   std::source_location where = std::source_location::current());
 
   template <class... Args>
     requires(!described<Args> && ...)
-  task<result> async_query(std::string text, Args... args) {
+  task<result> async_query(located_string text, Args... args) {
     return run_owned(std::move(text), detail::owned_list(std::move(args)...));
   }
   template <class... Args>
-  task<std::uint64_t> async_execute(std::string text, Args... args) {
+  task<std::uint64_t> async_execute(located_string text, Args... args) {
     return affected(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
   }
   template <class T, class... Args>
-  task<T> async_query_value(std::string text, Args... args) {
+  task<T> async_query_value(located_string text, Args... args) {
     return first_value<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
   }
   template <described T, class... Args>
-  task<std::vector<T>> async_query(std::string text, Args... args) {
+  task<std::vector<T>> async_query(located_string text, Args... args) {
     return mapped_later<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
   }
-  task<result> async_query_with(std::string text, std::vector<value> parameters) {
+  task<result> async_query_with(located_string text, std::vector<value> parameters) {
     return run_owned(std::move(text), std::move(parameters));
   }
-  task<void> async_execute_script(std::string text) { return script_owned(std::move(text)); }
+  task<void> async_execute_script(located_string text) { return script_owned(std::move(text)); }
 
  protected:
   sql_operations() = default;
@@ -177,10 +179,10 @@ class sql_operations {
   sql_operations& operator=(sql_operations&&) = default;
 
   virtual result run_now(statement what) = 0;
-  virtual task<result> run_owned(std::string text, std::vector<value> parameters) = 0;
-  virtual task<void> script_owned(std::string text) = 0;
+  virtual task<result> run_owned(located_string text, std::vector<value> parameters) = 0;
+  virtual task<void> script_owned(located_string text) = 0;
   /// Runs what `make` builds for the dialect of the session that it goes to.
-  virtual task<result> run_built(std::function<built_statement(dialect)> make) = 0;
+  virtual task<result> run_built(std::function<built_statement(dialect)> make, std::source_location where) = 0;
   /// These operations, for a table_query to keep.
   virtual std::shared_ptr<sql_operations> shared() = 0;
   virtual clock& time() const noexcept = 0;
@@ -294,7 +296,7 @@ class transaction final : public sql_operations {
   task<class savepoint> async_savepoint();
   /// How many savepoints are open.
   std::size_t depth() const noexcept;
-  row_stream stream_with(std::string_view text, std::span<const value> parameters);
+  row_stream stream_with(located_text text, std::span<const value> parameters);
   /// The session underneath.
   sql_session& session();
 
@@ -303,9 +305,9 @@ class transaction final : public sql_operations {
   explicit transaction(std::shared_ptr<detail::transaction_state> state) noexcept;
   static task<transaction> made_by(task<std::shared_ptr<detail::transaction_state>> work);
   result run_now(statement what) override;
-  task<result> run_owned(std::string text, std::vector<value> parameters) override;
-  task<void> script_owned(std::string text) override;
-  task<result> run_built(std::function<built_statement(dialect)> make) override;
+  task<result> run_owned(located_string text, std::vector<value> parameters) override;
+  task<void> script_owned(located_string text) override;
+  task<result> run_built(std::function<built_statement(dialect)> make, std::source_location where) override;
   std::shared_ptr<sql_operations> shared() override;
   clock& time() const noexcept override;
   std::shared_ptr<detail::transaction_state> state_;
@@ -322,13 +324,13 @@ class sql_database final : public sql_operations {
 
   /// Runs a statement and gives its rows as they are asked for.
   template <class... Args>
-  row_stream stream(std::string_view text, const Args&... args) {
+  row_stream stream(located_text text, const Args&... args) {
     const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
     return stream_with(text, parameters);
   }
-  row_stream stream_with(std::string_view text, std::span<const value> parameters);
+  row_stream stream_with(located_text text, std::span<const value> parameters);
   template <class... Args>
-  task<row_stream> async_stream(std::string text, Args... args) {
+  task<row_stream> async_stream(located_string text, Args... args) {
     return stream_owned(std::move(text), detail::owned_list(std::move(args)...));
   }
 
@@ -360,10 +362,10 @@ class sql_database final : public sql_operations {
   friend class connection;
   sql_database(std::shared_ptr<detail::manager_core> core, std::shared_ptr<detail::connection_state> state) noexcept;
   result run_now(statement what) override;
-  task<result> run_owned(std::string text, std::vector<value> parameters) override;
-  task<void> script_owned(std::string text) override;
-  task<row_stream> stream_owned(std::string text, std::vector<value> parameters);
-  task<result> run_built(std::function<built_statement(dialect)> make) override;
+  task<result> run_owned(located_string text, std::vector<value> parameters) override;
+  task<void> script_owned(located_string text) override;
+  task<row_stream> stream_owned(located_string text, std::vector<value> parameters);
+  task<result> run_built(std::function<built_statement(dialect)> make, std::source_location where) override;
   std::shared_ptr<sql_operations> shared() override;
   clock& time() const noexcept override;
 

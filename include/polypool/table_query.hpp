@@ -89,8 +89,8 @@ class table_query final : public query_clauses<table_query> {
  private:
   friend class sql_operations;  // from() makes it
   using maker = std::function<built_statement(dialect)>;
-  table_query(std::shared_ptr<sql_operations> on, std::string table, std::string alias)
-      : query_clauses(std::move(table), std::move(alias)), on_(std::move(on)) {}
+  table_query(std::shared_ptr<sql_operations> on, std::string table, std::string alias, std::source_location where)
+      : query_clauses(std::move(table), std::move(alias)), on_(std::move(on)), where_(where) {}
 
   query_parts only(std::string column) const;
   static query_parts one(query_parts from);
@@ -103,13 +103,14 @@ class table_query final : public query_clauses<table_query> {
 
   result now(maker make);
   result now(query_parts selected);
-  task<result> later(maker make) { return on_->run_built(std::move(make)); }
+  task<result> later(maker make) { return on_->run_built(std::move(make), where_); }
   task<result> later(query_parts selected);
   static task<std::uint64_t> number(task<result> work);
   static task<bool> any(task<result> work);
   static task<std::uint64_t> changed(task<result> work) { return sql_operations::affected(std::move(work)); }
 
   std::shared_ptr<sql_operations> on_;
+  std::source_location where_;
 };
 
 }  // namespace polypool

@@ -20,8 +20,8 @@ namespace polypool {
 void throw_unless_ready(wait_result result);
 
 /// Whether a task may wait inside of a system call that returns after `longest` by itself, such as recv(2) with
-/// SO_RCVTIMEO, instead of asking with socket_ready first: it blocks its thread, nobody can stop it, and its deadline is
-/// not that near. Saves a system call where a round trip takes few microseconds.
+/// SO_RCVTIMEO, instead of asking with socket_ready first: it blocks its thread, nobody can stop it, and its deadline
+/// is not that near. Saves a system call where a round trip takes few microseconds.
 bool may_wait_inside_call(const environment& env, duration longest) noexcept;
 
 /// `co_await socket_ready(fd, slot, interest)` waits until a socket is ready, the deadline passes, or a stop is

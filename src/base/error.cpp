@@ -54,6 +54,7 @@ constexpr std::array rows{
     code_row{errc::read_only, "read_only", retryable_elsewhere},
     code_row{errc::disk_full, "disk_full", permanent},
     code_row{errc::database_error, "database_error", permanent},
+    code_row{errc::unsupported, "unsupported", permanent},
     code_row{errc::parameter_count, "parameter_count", permanent},
     code_row{errc::invalid_argument, "invalid_argument", permanent},
     code_row{errc::type_mismatch, "type_mismatch", permanent},

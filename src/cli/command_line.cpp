@@ -77,9 +77,12 @@ void add_timeout(CLI::App* command, arguments& into) {
 }
 
 void add_query(CLI::App& app, arguments& into) {
-  CLI::App* command = add(app, "query", "Run one SQL statement and print its rows", help::query);
+  CLI::App* command = add(app, "query", "Run a SQL statement, a Redis or a MongoDB command", help::query);
   command->add_option("name", into.name, "The connection; 'default' is the active one")->required();
-  command->add_option("sql", into.text, "The statement, with $1, $2 … for parameters; '-' reads standard input")
+  command
+      ->add_option("sql", into.text,
+                   "SQL with $1, $2 … for parameters, a Redis command, or a MongoDB command as JSON; '-' reads "
+                   "standard input")
       ->required();
   command->add_option("params", into.words, "What stands for $1, $2 …");
   add_config(command, into);

@@ -59,10 +59,15 @@ inline constexpr const char* query = R"(Examples:
   polypool query primary 'SELECT * FROM orders' --format csv > orders.csv
   polypool query primary 'UPDATE users SET email = $1 WHERE id = $2' NULL 7 --null NULL
   echo 'SELECT 1' | polypool query primary - --format json
+  polypool query cache 'HGETALL user:1'           a Redis command; quotes as in redis-cli
+  polypool query cache SET greeting 'good day'    its words may also come one by one
+  polypool query documents '{"find": "articles", "filter": {"author": "Ada"}}' --format json
 
 Parameters are sent as text, and the server makes of them what the statement needs. SQLite does no such thing, so
 there words like 42, -7 and 1.5 are sent as numbers (not 007 or 1e3); --text turns that off. There is no word for NULL
 unless --null names one. A word that begins with '-' and is no number needs '--' before it.
+
+A MongoDB command is a JSON object; dates, ids and their like are extended JSON: {"$oid": "…"}, {"$date": "…"}.
 
 json: numbers as numbers, exact decimals of more than 15 digits as text, bytes as \x and hexadecimal digits.
 csv: RFC 4180 with plain line feeds; NULL is an empty field, empty text is "". Both are written as the rows come.

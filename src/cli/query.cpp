@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/command_words.hpp"
 #include "cli/commands.hpp"
 #include "cli/configuration.hpp"
+#include "cli/document_writer.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/parameters.hpp"
+#include "cli/reply_writer.hpp"
 
+#include <polypool/key_value.hpp>
 #include <polypool/manager.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -46,15 +51,90 @@ void write_streamed(row_stream rows, row_writer& writer) {
 
 }  // namespace
 
-int query(const arguments& given) {
-  const auto found = find_configuration(given.config);
-  manager mgr(for_one_command(found.settings));
+namespace {
+
+const config::connection& configuration_of(const config::settings& settings, const std::string& name) {
+  return *std::ranges::find(settings.connections, name, &config::connection::name);
+}
+
+// Runs a task on the connection, within --timeout or its query_timeout; its errors name the connection.
+template <class T>
+T run_within(const arguments& given, const config::settings& settings, task<T> work) {
+  const auto& own = configuration_of(settings, given.name).overrides.query_timeout;
+  const auto limit = given.timeout ? *given.timeout : own.value_or(settings.defaults.query_timeout);
+  try {
+    return limit > std::chrono::nanoseconds(0) ? run(with_timeout(limit, std::move(work))) : run(std::move(work));
+  } catch (error& problem) {
+    problem.at(given.name, given.command);
+    throw;
+  }
+}
+
+void query_sql(manager& mgr, const arguments& given) {
   auto db = open_database(mgr, given);
   const bool typed = mgr.get(given.name).type() == config::database_type::sqlite && !given.all_text;
   const auto parameters = read_parameters(given.words, typed, given.null_word);
-  const std::string text = given.text == "-" ? read_all(std::cin) : given.text;
   const auto writer = make_row_writer(given.format, std::cout, terminal::of(STDOUT_FILENO));
-  write_streamed(db.stream_with(text, parameters), *writer);
+  write_streamed(db.stream_with(given.text, parameters), *writer);
+}
+
+void query_redis(const lease& on, const arguments& given, const config::settings& settings) {
+  auto words = command_words(given.text);
+  words.insert(words.end(), given.words.begin(), given.words.end());
+  if (words.empty()) throw command_error(usage, "a Redis command is missing", "for example: GET user:1");
+  redis_command command(words.front());
+  for (std::size_t i = 1; i < words.size(); ++i) command.add(words[i]);
+  auto& session = dynamic_cast<key_value_session&>(on.session());
+  const auto reply = run_within(given, settings, session.execute(command));
+  write_reply(reply, given.format, std::cout);
+}
+
+void query_documents(const lease& on, const arguments& given, const config::settings& settings) {
+  if (!given.words.empty()) {
+    throw command_error(usage, "a MongoDB command takes no parameters", "write all of it as one JSON object");
+  }
+  const auto body = command_document(given.text);
+  auto& session = dynamic_cast<document_session&>(on.session());
+  const auto& database = configuration_of(settings, given.name).where.database;
+  document_command what;
+  what.database = database.empty() ? std::string_view("admin") : std::string_view(database);
+  what.body = &body;
+  if (!gives_cursor(body)) {
+    write_document(run_within(given, settings, session.run(what)), given.format, std::cout);
+    return;
+  }
+  const auto cursor = run_within(given, settings, session.open(what));
+  const auto writer = make_document_writer(given.format, std::cout, terminal::of(STDOUT_FILENO));
+  writer->begin();
+  do {
+    document each;
+    while (cursor->take(each)) writer->add(each);
+    if (!std::cout) throw command_error(failed, "cannot write the documents: " + std::string(std::strerror(errno)));
+  } while (run_within(given, settings, cursor->fetch()));
+  writer->end();
+}
+
+}  // namespace
+
+int query(const arguments& asked) {
+  auto given = asked;
+  const auto found = find_configuration(given.config);
+  const auto settings = for_one_command(found.settings);
+  manager mgr(settings);
+  auto target = mgr.get(given.name);
+  given.name = target.name();
+  if (given.text == "-") given.text = read_all(std::cin);
+  switch (target.kind()) {
+    case database_kind::sql:
+      query_sql(mgr, given);
+      break;
+    case database_kind::key_value:
+      query_redis(target.lease(), given, settings);
+      break;
+    case database_kind::document:
+      query_documents(target.lease(), given, settings);
+      break;
+  }
   std::cout.flush();
   return std::cout ? success : failed;
 }

@@ -83,16 +83,7 @@ class csv_writer final : public row_writer {
  private:
   void put(std::size_t column, std::string_view text) {
     if (column > 0) out_ << ',';
-    if (!text.empty() && text.find_first_of("\",\r\n") == text.npos) {
-      out_ << text;
-      return;
-    }
-    out_ << '"';
-    for (const char letter : text) {
-      if (letter == '"') out_ << '"';
-      out_ << letter;
-    }
-    out_ << '"';
+    out_ << csv_cell(text);
   }
   std::ostream& out_;
 };
@@ -140,6 +131,38 @@ std::unique_ptr<row_writer> make_row_writer(row_format format, std::ostream& out
   return std::make_unique<table_writer>(out, where);
 }
 
+std::string shortest(double number) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  return {digits.data(), end};
+}
+
+std::string to_json(const boost::json::value& value) {
+  std::string out;
+  if (const auto* object = value.if_object()) {
+    for (const auto& field : *object) {
+      out += (out.empty() ? "{" : ",") + json_string(field.key()) + ':' + to_json(field.value());
+    }
+    return out.empty() ? "{}" : out + '}';
+  }
+  if (const auto* array = value.if_array()) {
+    for (const auto& each : *array) out += (out.empty() ? "[" : ",") + to_json(each);
+    return out.empty() ? "[]" : out + ']';
+  }
+  if (const auto* number = value.if_double()) return shortest(*number);
+  return boost::json::serialize(value);
+}
+
+std::string csv_cell(std::string_view text) {
+  if (!text.empty() && text.find_first_of("\",\r\n") == text.npos) return std::string(text);
+  std::string out = "\"";
+  for (const char letter : text) {
+    if (letter == '"') out += '"';
+    out += letter;
+  }
+  return out + '"';
+}
+
 std::string json_string(std::string_view text) {
   return boost::json::serialize(boost::json::value(boost::json::string(to_valid_utf8(text))));
 }
@@ -163,13 +186,8 @@ std::string to_json(const field& value) {
     case data_type::integer:
     case data_type::unsigned_integer:
       return value.to_display();
-    case data_type::real: {
-      const double number = value.get<double>();
-      if (!std::isfinite(number)) return json_string(value.to_display());
-      std::array<char, 32> shortest;
-      const auto end = std::to_chars(shortest.data(), shortest.data() + shortest.size(), number).ptr;
-      return {shortest.data(), end};
-    }
+    case data_type::real:
+      return std::isfinite(value.get<double>()) ? shortest(value.get<double>()) : json_string(value.to_display());
     case data_type::numeric: {
       const std::string text = value.to_display();
       return exact_json_number(text) ? text : json_string(text);

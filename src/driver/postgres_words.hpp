@@ -15,6 +15,11 @@ namespace polypool::postgres {
 /// (statement_cache 0) knows none but the schema.
 std::string startup_options(const endpoint& where);
 
+/// What DISCARD ALL does, except that prepared statements stay. Not in a transaction.
+inline constexpr std::string_view forget_everything =
+    "CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;UNLISTEN *;SELECT pg_advisory_unlock_all();"
+    "DISCARD PLANS;DISCARD TEMP;DISCARD SEQUENCES;";
+
 struct statement_kind {
   bool leaves_state = false;     ///< settings, temporary tables, listens, locks: the next caller must not see it
   bool prepares = false;         ///< makes prepared statements of its own

@@ -15,4 +15,10 @@ std::string sql_session::savepoint_statement(savepoint_step step, std::string_vi
   return {};
 }
 
+task<void> sql_session::begin(transaction_options options) {
+  const std::string text = begin_statement(options);
+  task<result> beginning = execute(statement(text));
+  co_await std::move(beginning);
+}
+
 }  // namespace polypool

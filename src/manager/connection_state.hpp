@@ -34,6 +34,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   std::uint64_t sequence() const noexcept { return sequence_; }
   clock& time() const noexcept { return time_; }
   std::string target() const;
+  /// The database that it is configured with; may be empty.
+  const std::string& database() const noexcept { return where_.database; }
 
   // life
   connection_phase phase() const noexcept { return phase_.load(std::memory_order_acquire); }

@@ -25,10 +25,22 @@ task<result> execute_on(const call_context& context, sql_session& on, statement 
   throw in_context(std::move(*failure), context, "query");
 }
 
+task<void> begin_on(const call_context& context, sql_session& on, transaction_options options, const environment& env) {
+  std::optional<error> failure;
+  try {
+    task<void> beginning = on.begin(options);
+    co_await std::move(beginning).in(env);
+  } catch (const error& e) {
+    failure.emplace(e);
+  }
+  context.state->count_query(failure.has_value());
+  if (failure) throw in_context(std::move(*failure), context, "begin");
+}
+
 }  // namespace detail
 
-void sql_operations::execute_script(std::string_view text) {
-  run(script_owned(std::string(text)), detail::blocking_environment(time()));
+void sql_operations::execute_script(located_text text) {
+  run(script_owned(located_string(text.text(), text.where())), detail::blocking_environment(time()));
 }
 
 task<std::uint64_t> sql_operations::affected(task<result> work) {
@@ -53,9 +65,9 @@ detail::call_context target_of(const detail::manager_core& core, const detail::c
 task<result> execute_once(const detail::call_context& context, statement what) {
   const environment parent = co_await this_environment();
   const environment env = context.limited(parent);
-  lease borrowed = context.state->usable_pool().try_acquire();
+  lease borrowed = context.state->usable_pool().try_acquire(what.where());
   if (!borrowed) {
-    task<lease> waiting = context.state->acquire(std::source_location::current());
+    task<lease> waiting = context.state->acquire(what.where());
     borrowed = co_await std::move(waiting).in(env);
   }
   auto& session = static_cast<sql_session&>(borrowed.session());
@@ -63,10 +75,11 @@ task<result> execute_once(const detail::call_context& context, statement what) {
   co_return co_await std::move(executing);
 }
 
-task<result> execute_built(detail::call_context context, std::function<built_statement(dialect)> make) {
+task<result> execute_built(detail::call_context context, std::function<built_statement(dialect)> make,
+                           std::source_location where) {
   const environment parent = co_await this_environment();
   const environment env = context.limited(parent);
-  task<lease> waiting = context.state->acquire(std::source_location::current());
+  task<lease> waiting = context.state->acquire(where);
   const lease borrowed = co_await std::move(waiting).in(env);
   auto& session = static_cast<sql_session&>(borrowed.session());
   const built_statement made = make(session.dialect());
@@ -75,14 +88,14 @@ task<result> execute_built(detail::call_context context, std::function<built_sta
   co_return co_await std::move(executing);
 }
 
-task<void> script_once(const detail::call_context& context, std::string_view text) {
+task<void> script_once(const detail::call_context& context, located_text text) {
   const environment parent = co_await this_environment();
   const environment env = context.limited(parent);
-  task<lease> waiting = context.state->acquire(std::source_location::current());
+  task<lease> waiting = context.state->acquire(text.where());
   const lease borrowed = co_await std::move(waiting).in(env);
   std::optional<error> failure;
   try {
-    task<void> executing = static_cast<sql_session&>(borrowed.session()).execute_script(text);
+    task<void> executing = static_cast<sql_session&>(borrowed.session()).execute_script(text.text());
     co_await std::move(executing).in(env);
   } catch (const error& e) {
     failure.emplace(e);
@@ -91,13 +104,13 @@ task<void> script_once(const detail::call_context& context, std::string_view tex
   if (failure) throw detail::in_context(std::move(*failure), context, "script");
 }
 
-task<result> execute_owned(detail::call_context context, std::string text, std::vector<value> parameters) {
+task<result> execute_owned(detail::call_context context, located_string text, std::vector<value> parameters) {
   const statement what(text, parameters);
   task<result> executing = execute_once(context, what);
   co_return co_await std::move(executing);
 }
 
-task<void> script_owned_text(detail::call_context context, std::string text) {
+task<void> script_owned_text(detail::call_context context, located_string text) {
   task<void> executing = script_once(context, text);
   co_await std::move(executing);
 }
@@ -107,13 +120,13 @@ task<std::unique_ptr<detail::stream_state>> stream_once(detail::call_context con
   const environment env = context.limited(parent);
   auto stream = std::make_unique<detail::stream_state>();
   stream->context = std::move(context);
-  task<lease> waiting = stream->context.state->acquire(std::source_location::current());
+  task<lease> waiting = stream->context.state->acquire(what.where());
   stream->session = co_await std::move(waiting).in(env);
   task<std::unique_ptr<detail::stream_state>> opening = detail::open_stream(std::move(stream), what);
   co_return co_await std::move(opening);
 }
 
-task<std::unique_ptr<detail::stream_state>> stream_owned_text(detail::call_context context, std::string text,
+task<std::unique_ptr<detail::stream_state>> stream_owned_text(detail::call_context context, located_string text,
                                                               std::vector<value> parameters) {
   const statement what(text, parameters);
   task<std::unique_ptr<detail::stream_state>> opening = stream_once(std::move(context), what);
@@ -128,9 +141,7 @@ task<std::shared_ptr<detail::transaction_state>> begin_once(detail::call_context
   tx->context = std::move(context);
   task<lease> waiting = tx->context.state->acquire(where);
   tx->session = co_await std::move(waiting).in(env);
-  const std::string text = tx->sql().begin_statement(options);
-  const statement what(text);
-  task<result> beginning = detail::execute_on(tx->context, tx->sql(), what, env);
+  task<void> beginning = detail::begin_on(tx->context, tx->sql(), options, env);
   co_await std::move(beginning);
   co_return tx;
 }
@@ -156,8 +167,8 @@ clock& sql_database::time() const noexcept { return core_->time(); }
 result sql_database::run_now(statement what) {
   const auto context = target_of(*core_, state_, call_);
   const environment env = context.limited(detail::blocking_environment(context.state->time()));
-  polypool::lease borrowed = context.state->usable_pool().try_acquire();
-  if (!borrowed) borrowed = run(context.state->acquire(std::source_location::current()), env);
+  polypool::lease borrowed = context.state->usable_pool().try_acquire(what.where());
+  if (!borrowed) borrowed = run(context.state->acquire(what.where()), env);
   try {
     result rows = run(static_cast<sql_session&>(borrowed.session()).execute(what), env);
     context.state->count_query(false);
@@ -167,24 +178,24 @@ result sql_database::run_now(statement what) {
     throw detail::in_context(e, context, "query");
   }
 }
-task<result> sql_database::run_owned(std::string text, std::vector<value> parameters) {
+task<result> sql_database::run_owned(located_string text, std::vector<value> parameters) {
   return execute_owned(target_of(*core_, state_, call_), std::move(text), std::move(parameters));
 }
-task<void> sql_database::script_owned(std::string text) {
+task<void> sql_database::script_owned(located_string text) {
   return script_owned_text(target_of(*core_, state_, call_), std::move(text));
 }
 
-task<result> sql_database::run_built(std::function<built_statement(dialect)> make) {
-  return execute_built(target_of(*core_, state_, call_), std::move(make));
+task<result> sql_database::run_built(std::function<built_statement(dialect)> make, std::source_location where) {
+  return execute_built(target_of(*core_, state_, call_), std::move(make), where);
 }
 std::shared_ptr<sql_operations> sql_database::shared() { return std::make_shared<sql_database>(*this); }
 
-row_stream sql_database::stream_with(std::string_view text, std::span<const value> parameters) {
+row_stream sql_database::stream_with(located_text text, std::span<const value> parameters) {
   const statement what(text, parameters);
   return row_stream(
       run(stream_once(target_of(*core_, state_, call_), what), detail::blocking_environment(core_->time())));
 }
-task<row_stream> sql_database::stream_owned(std::string text, std::vector<value> parameters) {
+task<row_stream> sql_database::stream_owned(located_string text, std::vector<value> parameters) {
   auto opening = stream_owned_text(target_of(*core_, state_, call_), std::move(text), std::move(parameters));
   return row_stream::made_by(std::move(opening));
 }

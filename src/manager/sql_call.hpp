@@ -11,6 +11,9 @@ namespace polypool::detail {
 /// Runs a statement on a session in the given environment; counts it and gives errors their context.
 task<result> execute_on(const call_context& context, sql_session& on, statement what, const environment& env);
 
+/// Begins a transaction on a session; counts it and gives errors their context.
+task<void> begin_on(const call_context& context, sql_session& on, transaction_options options, const environment& env);
+
 struct stream_state;
 
 struct transaction_state {

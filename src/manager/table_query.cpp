@@ -5,8 +5,8 @@
 
 namespace polypool {
 
-table_query sql_operations::from(std::string table, std::string alias) {
-  return table_query(shared(), std::move(table), std::move(alias));
+table_query sql_operations::from(std::string table, std::string alias, std::source_location where) {
+  return table_query(shared(), std::move(table), std::move(alias), where);
 }
 
 query_parts table_query::only(std::string column) const {

@@ -159,13 +159,14 @@ task<void> undo_savepoint(std::shared_ptr<transaction_state> tx, std::string nam
   co_await std::move(settling);
 }
 
-task<result> execute_in_owned(std::shared_ptr<transaction_state> tx, std::string text, std::vector<value> parameters) {
+task<result> execute_in_owned(std::shared_ptr<transaction_state> tx, located_string text,
+                              std::vector<value> parameters) {
   const statement what(text, parameters);
   task<result> executing = execute_in(*tx, what);
   co_return co_await std::move(executing);
 }
 
-task<void> script_in(std::shared_ptr<transaction_state> tx, std::string text) {
+task<void> script_in(std::shared_ptr<transaction_state> tx, located_string text) {
   tx->require_running("script");
   task<void> settling = settle(*tx);
   co_await std::move(settling);
@@ -173,7 +174,7 @@ task<void> script_in(std::shared_ptr<transaction_state> tx, std::string text) {
   const environment env = tx->context.limited(parent);
   std::optional<error> failure;
   try {
-    task<void> executing = tx->sql().execute_script(text);
+    task<void> executing = tx->sql().execute_script(text.text());
     co_await std::move(executing).in(env);
   } catch (const error& e) {
     failure.emplace(e);
@@ -237,20 +238,20 @@ sql_session& transaction::session() {
 result transaction::run_now(statement what) {
   return run(detail::execute_in(*state_, what), detail::blocking_environment(time()));
 }
-task<result> transaction::run_owned(std::string text, std::vector<value> parameters) {
+task<result> transaction::run_owned(located_string text, std::vector<value> parameters) {
   return detail::execute_in_owned(state_, std::move(text), std::move(parameters));
 }
-task<result> transaction::run_built(std::function<built_statement(dialect)> make) {
+task<result> transaction::run_built(std::function<built_statement(dialect)> make, std::source_location where) {
   state_->require_running("query");
   built_statement made = make(state_->sql().dialect());
-  return run_owned(std::move(made.text), std::move(made.parameters));
+  return run_owned(located_string(std::move(made.text), where), std::move(made.parameters));
 }
 // Without ownership: the transaction has to outlive what it gives.
 std::shared_ptr<sql_operations> transaction::shared() {
   return std::shared_ptr<sql_operations>(std::shared_ptr<void>(), this);
 }
-task<void> transaction::script_owned(std::string text) { return detail::script_in(state_, std::move(text)); }
-row_stream transaction::stream_with(std::string_view text, std::span<const value> parameters) {
+task<void> transaction::script_owned(located_string text) { return detail::script_in(state_, std::move(text)); }
+row_stream transaction::stream_with(located_text text, std::span<const value> parameters) {
   const statement what(text, parameters);
   return row_stream(run(detail::stream_in(state_, what), detail::blocking_environment(time())));
 }

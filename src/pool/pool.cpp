@@ -16,8 +16,7 @@ sql_session& lease::sql() const {
 
 key_value_session& lease::key_value() const {
   if (item_->key_value) return *item_->key_value;
-  throw error(errc::not_redis, "this database does not take Redis commands")
-      .at(item_->owner->options().name, "lease");
+  throw error(errc::not_redis, "this database does not take Redis commands").at(item_->owner->options().name, "lease");
 }
 
 bool lease::wanted_back() const noexcept { return item_->owner->wants_back(*item_); }

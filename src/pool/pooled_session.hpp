@@ -14,9 +14,9 @@ namespace polypool::detail {
 /// Lives in exactly one of its pool's lists, and moves between them.
 struct pooled_session {
   std::unique_ptr<polypool::session> session;
-  sql_session* sql = nullptr;        // the same one, when it speaks SQL
+  sql_session* sql = nullptr;              // the same one, when it speaks SQL
   key_value_session* key_value = nullptr;  // the same one, when it takes commands
-  std::shared_ptr<pool_core> owner;  // a cycle on purpose: as long as a session lives, its pool does
+  std::shared_ptr<pool_core> owner;        // a cycle on purpose: as long as a session lives, its pool does
   pooled_session* previous = nullptr;
   pooled_session* next = nullptr;
   std::uint64_t generation = 0;

@@ -152,6 +152,7 @@ int status_of(errc code) noexcept {
     case errc::not_redis:
       return 400;
     case errc::unsupported_database:
+    case errc::unsupported:
       return 501;
     case errc::authentication_failed:
       return 502;

@@ -24,9 +24,9 @@ struct shared_server {
     const std::string folder = POLYPOOL_SERVERS_DIR;
     if (const char* url = std::getenv("POSTGRES_URL"); url != nullptr && *url != 0) {
       address = postgres_address::parse(url);
-    } else if (const auto line = first_line_of(folder + "/postgres.env"); line.starts_with("POSTGRES_URL=")) {
+    } else if (const auto line = first_line(folder + "/postgres.env"); line.starts_with("POSTGRES_URL=")) {
       address = postgres_address::parse(line.substr(13));
-    } else if (auto reason = first_line_of(folder + "/postgres.skip"); !reason.empty()) {
+    } else if (auto reason = first_line(folder + "/postgres.skip"); !reason.empty()) {
       why_not = "no PostgreSQL server to test with: " + reason;
     } else {
       why_not = "no PostgreSQL server to test with: set POSTGRES_URL, or run tests/support/servers start " + folder;
@@ -158,7 +158,7 @@ private_postgres::private_postgres() {
     shell(control_script + " destroy " + folder_);
     throw;
   }
-  address_ = postgres_address::parse(first_line_of(folder_ + "/url"));
+  address_ = postgres_address::parse(first_line(folder_ + "/url"));
 }
 
 private_postgres::~private_postgres() {
@@ -180,7 +180,14 @@ void private_postgres::restart() {
 
 // The server and its children.
 std::vector<int> private_postgres::processes() const {
-  return process_family(std::atoi(first_line_of(folder_ + "/data/postmaster.pid").c_str()));
+  const int server = std::atoi(first_line(folder_ + "/data/postmaster.pid").c_str());
+  if (server <= 0 || !runs(server)) return {};
+  std::vector<int> out{server};
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const int pid = std::atoi(entry.path().filename().c_str());
+    if (pid > 0 && parent_of(pid) == server) out.push_back(pid);
+  }
+  return out;
 }
 
 void private_postgres::signal_all(int number) const {
@@ -192,7 +199,7 @@ void private_postgres::kill() {
   for (const int pid : all) ::kill(pid, SIGKILL);
   suspended_ = false;
   for (const int pid : all) {
-    if (!wait_until([&] { return !process_runs(pid); })) throw std::runtime_error("process survived kill -9");
+    if (!wait_until([&] { return !runs(pid); })) throw std::runtime_error("process survived kill -9");
   }
 }
 

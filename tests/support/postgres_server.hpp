@@ -2,15 +2,13 @@
 // Real PostgreSQL servers for tests: the one all tests share, and private ones that may be stopped, killed and frozen.
 #pragma once
 
-#include "support/processes.hpp"
+#include "support/process.hpp"
 
 #include <polypool/driver.hpp>
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

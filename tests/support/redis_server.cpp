@@ -25,9 +25,9 @@ struct shared_server {
     const std::string folder = POLYPOOL_SERVERS_DIR;
     if (const char* url = std::getenv("REDIS_URL"); url != nullptr && *url != 0) {
       address = redis_address::parse(url);
-    } else if (const auto line = first_line_of(folder + "/redis.env"); line.starts_with("REDIS_URL=")) {
+    } else if (const auto line = first_line(folder + "/redis.env"); line.starts_with("REDIS_URL=")) {
       address = redis_address::parse(line.substr(10));
-    } else if (auto reason = first_line_of(folder + "/redis.skip"); !reason.empty()) {
+    } else if (auto reason = first_line(folder + "/redis.skip"); !reason.empty()) {
       why_not = "no Redis server to test with: " + reason;
     } else {
       why_not = "no Redis server to test with: set REDIS_URL, or run tests/support/servers start " + folder;

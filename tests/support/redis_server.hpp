@@ -2,8 +2,8 @@
 // Real Redis servers for tests: the one all tests share, and private ones that may be stopped, killed and frozen.
 #pragma once
 
+#include "support/process.hpp"
 #include "support/temporary_folder.hpp"
-#include "support/processes.hpp"
 
 #include <polypool/driver.hpp>
 

@@ -128,6 +128,13 @@ void tcp_gate::apply(std::function<void()> change) {
   done.get_future().wait();
 }
 
+void tcp_gate::redirect(std::string host, std::uint16_t port) {
+  apply([this, host, port] {
+    host_ = host;
+    server_port_ = port;
+  });
+}
+
 void tcp_gate::pass() {
   apply([this] {
     *faults_ = {};

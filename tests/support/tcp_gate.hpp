@@ -26,6 +26,8 @@ class tcp_gate {
 
   /// Forwards everything, and ends all faults (what is stalled flows again).
   void pass();
+  /// New connections go to another server.
+  void redirect(std::string host, std::uint16_t port);
   /// New connections are closed as soon as they are accepted.
   void refuse();
   /// New connections are accepted, and then nothing: not read, not answered.

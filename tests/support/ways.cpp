@@ -5,7 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <exception>
+#include <stdexcept>
 
 namespace polypool::test {
 
@@ -24,8 +24,14 @@ void task_loop::run(task<void> work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-std::string name_of(const ::testing::TestParamInfo<way>& info) {
-  return info.param == way::blocking ? "blocking" : "event_loop";
+std::string_view to_string(way how) noexcept { return how == way::blocking ? "blocking" : "event_loop"; }
+
+std::unique_ptr<sql_session> connect(runner& go, driver& with, const endpoint& where) {
+  auto made = go(with.connect(where));
+  auto* sql = dynamic_cast<sql_session*>(made.get());
+  if (sql == nullptr) throw std::logic_error("not a session that speaks SQL");
+  made.release();
+  return std::unique_ptr<sql_session>(sql);
 }
 
 }  // namespace polypool::test

@@ -114,9 +114,7 @@ task<void> session::reset_now() {
   std::string text;
   if (PQtransactionStatus(raw_) != PQTRANS_IDLE) text = "ROLLBACK;";
   if (everything) {
-    text +=
-        "CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;UNLISTEN *;SELECT pg_advisory_unlock_all();"
-        "DISCARD PLANS;DISCARD TEMP;DISCARD SEQUENCES;";
+    text += forget_everything;
     if (native_used_ || foreign_statements_) text += "DEALLOCATE ALL;";
     text += settings_;
   }

@@ -12,7 +12,7 @@ namespace polypool::redis {
 /// What the server said of itself.
 struct server_facts {
   int protocol = 2;
-  std::string version;  ///< empty where it did not say
+  std::string version;      ///< empty where it did not say
   bool knows_reset = true;  ///< where nothing is known, it is tried
 };
 

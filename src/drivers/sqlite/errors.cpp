@@ -2,6 +2,7 @@
 #include "drivers/sqlite/errors.hpp"
 
 #include "base/utf8.hpp"
+#include "driver/sqlite_words.hpp"
 
 #include <sqlite3.h>
 
@@ -21,23 +22,6 @@ constexpr std::string_view locked_hint =
     "longer (option busy_timeout)";
 constexpr std::string_view own_lock_hint =
     "a statement of the same session still reads this table; read its cursor to the end or finish it first";
-
-// Plain SQLITE_ERROR says what it means only in words.
-meaning of_message(std::string_view message) {
-  for (const auto start : {"no such ", "unknown database ", "no such module"}) {
-    if (message.starts_with(start)) return {errc::undefined_object};
-  }
-  if (message.contains("has no column named")) return {errc::undefined_object};
-  for (const auto part :
-       {"syntax error", "incomplete input", "unrecognized token", "values were supplied", "values for ",
-        "wrong number of arguments", "do not have the same number of result columns"}) {
-    if (message.contains(part)) return {errc::syntax_error};
-  }
-  for (const auto part : {"malformed JSON", "integer overflow", "string or blob too big", "JSON path"}) {
-    if (message.contains(part)) return {errc::invalid_value};
-  }
-  return {errc::database_error};
-}
 
 meaning of_constraint(int code) {
   switch (code) {
@@ -114,7 +98,7 @@ meaning of_code(int code, std::string_view message) {
     case SQLITE_MISUSE:
       return {errc::internal_error, {}, true};
     case SQLITE_ERROR:
-      return of_message(message);
+      return {code_of_message(message)};  // says what it means only in words
     default:
       return {errc::database_error};
   }

@@ -146,6 +146,11 @@ TEST_F(manager_calls, who_waits_in_vain_learns_who_holds) {
   held.release();
   EXPECT_EQ(db.query_value<int>("SELECT 1"), 1);
   EXPECT_TRUE(sessions_become(1));
+  // Whoever holds one by a plain statement is named as well, not some file of Polypool.
+  const auto stream_line = std::source_location::current().line() + 1;
+  auto rows = db.stream("SELECT 1");
+  EXPECT_THAT(error_of([&] { db.query("SELECT 1"); }).what(),
+              HasSubstr("calls_test.cpp:" + std::to_string(stream_line)));
 }
 
 TEST_F(manager_calls, the_native_handle_comes_back_clean) {

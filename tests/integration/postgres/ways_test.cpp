@@ -6,16 +6,6 @@
 
 namespace polypool::test {
 
-std::unique_ptr<sql_session> connect(runner& go, const endpoint& where) {
-  auto made = go(postgres::make_driver()->connect(where));
-  auto* sql = dynamic_cast<sql_session*>(made.get());
-  if (sql == nullptr) throw std::logic_error("not a session that speaks SQL");
-  made.release();
-  return std::unique_ptr<sql_session>(sql);
-}
-
-client::client(runner& go, const endpoint& where) : go_(go), session_(connect(go, where)) {}
-
 namespace {
 
 using postgres_session = postgres_ways;

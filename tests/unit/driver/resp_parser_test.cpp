@@ -150,7 +150,9 @@ TEST(resp_parser, long_strings_are_read_into_place) {
     const auto reply = parser.take();
     EXPECT_EQ(reply[0].text(), content);
     EXPECT_EQ(reply[1].integer(), 1);
-    if (piece < content.size()) EXPECT_GT(in_place, content.size() / 2) << "piece " << piece;
+    if (piece < content.size()) {
+      EXPECT_GT(in_place, content.size() / 2) << "piece " << piece;
+    }
   }
 }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/tds_server.hpp"
+
+#include "support/tds_session.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace polypool::test {
+
+struct tds_server::connection {
+  explicit connection(int descriptor) : channel(descriptor) {}
+  tds_channel channel;
+  std::atomic<bool> over = false;
+  std::jthread thread;
+};
+
+tds_server::tds_server() {
+  static std::atomic<int> counter = 0;
+  uri_ = "file:/polypool-tds-" + std::to_string(++counter) + "?vfs=memdb";
+  keeper_ = std::make_unique<tds_database>(uri_, 0);
+  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (listener_ < 0 || ::bind(listener_, generic, size) != 0 || ::listen(listener_, 128) != 0 ||
+      ::getsockname(listener_, generic, &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "the test TDS server");
+  }
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::jthread([this] { accept_all(); });
+}
+
+tds_server::~tds_server() {
+  ::shutdown(listener_, SHUT_RDWR);
+  acceptor_.join();
+  end_all();
+  ::close(listener_);
+}
+
+polypool::endpoint tds_server::endpoint() const {
+  polypool::endpoint out;
+  out.host = "127.0.0.1";
+  out.port = port_;
+  out.user = user;
+  out.password = secret(password);
+  out.database = "test";
+  return out;
+}
+
+void tds_server::accept_all() {
+  for (;;) {
+    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (descriptor < 0) return;
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(connections_, [](const auto& each) { return each->over.load(); });
+    if (refusing_) {
+      ::close(descriptor);
+      continue;
+    }
+    const int on = 1;
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    auto& fresh = *connections_.emplace_back(std::make_unique<connection>(descriptor));
+    fresh.thread = std::jthread([this, &fresh] {
+      try {
+        tds_session(*this, fresh.channel).serve();
+      } catch (const std::exception&) {
+        // The client is gone, or talks nonsense: either way it is over.
+      }
+      fresh.channel.shut_down();
+      fresh.over = true;
+    });
+  }
+}
+
+void tds_server::end_all() {
+  std::list<std::unique_ptr<connection>> ended;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto& each : connections_) each->channel.shut_down();
+    ended.swap(connections_);
+  }
+  ended.clear();  // joins their threads, without the lock
+}
+
+void tds_server::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    refusing_ = true;
+  }
+  end_all();
+}
+
+void tds_server::start() {
+  const std::scoped_lock lock(mutex_);
+  refusing_ = false;
+}
+
+}  // namespace polypool::test

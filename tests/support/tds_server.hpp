@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small SQL Server for tests: it speaks TDS 7.4 and runs simple SQL in an SQLite database in memory.
+#pragma once
+
+#include "support/tds_database.hpp"
+#include "support/tds_wire.hpp"
+
+#include <polypool/driver.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace polypool::test {
+
+/// Listens on a free port of 127.0.0.1; each session has a thread of its own. Everything may be called from any thread.
+///
+/// Beyond SQLite's SQL it knows transactions and savepoints, SET, temporary tables (#name), `WAITFOR DELAY`, RPCs to
+/// prepare and execute, and `EXEC polypool_raise number, class, 'text'`, `EXEC polypool_hang_up`.
+class tds_server {
+ public:
+  tds_server();
+  ~tds_server();
+  tds_server(const tds_server&) = delete;
+  tds_server& operator=(const tds_server&) = delete;
+
+  std::uint16_t port() const noexcept { return port_; }
+  /// As whom to log in, and where.
+  polypool::endpoint endpoint() const;
+
+  /// Ends all sessions; with `listen` false new ones are refused.
+  void stop();
+  void start();
+  void most_sessions(int count) noexcept { most_sessions_ = count; }
+  void read_only(bool on) noexcept { read_only_ = on; }
+  /// Sessions that are logged in now.
+  int sessions() const noexcept { return sessions_; }
+  /// Statements that were cancelled by an attention so far.
+  int attentions() const noexcept { return attentions_; }
+  /// Remote procedure calls so far, by number: 10 executes, 11 prepares, 12 executes what is prepared, 13 does both.
+  int calls_of(int procedure) const noexcept { return calls_[static_cast<std::size_t>(procedure) % 16]; }
+
+  static constexpr const char* user = "tester";
+  static constexpr const char* password = "tds-test; {p}=w}d";
+
+ private:
+  friend class tds_session;
+  struct connection;
+  void accept_all();
+  void end_all();
+
+  std::string uri_;
+  std::unique_ptr<tds_database> keeper_;  // the database lives as long as somebody has it open
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<int> most_sessions_ = 1000;
+  std::atomic<bool> read_only_ = false;
+  std::atomic<int> sessions_ = 0;
+  std::atomic<int> attentions_ = 0;
+  std::atomic<int> next_number_ = 51;
+  std::array<std::atomic<int>, 16> calls_{};
+  std::mutex mutex_;
+  bool refusing_ = false;
+  std::list<std::unique_ptr<connection>> connections_;
+  std::jthread acceptor_;
+};
+
+}  // namespace polypool::test
