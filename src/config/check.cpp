@@ -72,8 +72,13 @@ void check_place(const connection& one, const complaint& wrong) {
       }
       return;
     case database_type::odbc:
-      if (where.host.empty() && option("DSN").empty() && option("Driver").empty()) {
-        wrong("dsn", "an odbc connection needs a data source (odbc:DSN=name), a driver or a host");
+      if (std::ranges::none_of(where.options, [](const auto& each) {
+            return (same_word(each.first, "driver") || same_word(each.first, "dsn")) && !each.second.empty();
+          })) {
+        wrong(
+            "driver",
+            "is missing; an odbc connection needs a driver (its name in odbcinst.ini or its path), or a data_source of "
+            "odbc.ini");
       }
       return;
     case database_type::mongodb:

@@ -101,6 +101,15 @@ read_result<void> set_busy_timeout(draft& t, std::string_view text) {
   return {};
 }
 
+read_result<void> set_odbc_driver(draft& t, std::string_view text) {
+  t.made.where.options["Driver"] = text;
+  return {};
+}
+read_result<void> set_data_source(draft& t, std::string_view text) {
+  t.made.where.options["DSN"] = text;
+  return {};
+}
+
 /// `a=b,c=d`, for environment variables.
 read_result<void> set_pairs(std::map<std::string, std::string>& target, std::string_view text) {
   while (!text.empty()) {
@@ -139,6 +148,8 @@ constexpr std::array own_fields{
                  .other_name = "",
                  .set = &set_place<&endpoint::schema>,
                  .types = types_of(postgres, mssql, odbc)},
+    field<draft>{.name = "driver", .other_name = "", .set = &set_odbc_driver, .types = types_of(mssql, odbc)},
+    field<draft>{.name = "data_source", .other_name = "", .set = &set_data_source, .types = types_of(odbc)},
     field<draft>{
         .name = "filepath", .other_name = "", .set = &set_place<&endpoint::filepath>, .types = types_of(sqlite)},
     field<draft>{.name = "busy_timeout", .other_name = "", .set = &set_busy_timeout, .types = types_of(sqlite)},

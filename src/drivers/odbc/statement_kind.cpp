@@ -57,7 +57,7 @@ bool leaves_state_in_sqlite(const sql_token& token) noexcept {
 // Of a database whose words are not known only the plainest statements are trusted.
 bool is_plain(const sql_token& first) noexcept {
   return is_one_of(first, {"select", "insert", "update", "delete", "merge", "with", "values", "begin", "start",
-                           "commit", "rollback", "savepoint", "release", "drop", "alter", "truncate", "grant"});
+                           "commit", "rollback", "savepoint", "release", "drop", "truncate", "grant"});
 }
 
 bool ends_with_block(brand database) noexcept { return database == brand::sqlite; }
@@ -94,7 +94,7 @@ class judge {
   void look_at(const sql_token& token) {
     if (ended_ && !token.is(';')) {
       out_.several = !creates_;  // the body of a trigger or function has semicolons of its own
-      if (is_one_of(token, {"begin", "start", "commit", "rollback", "end", "abort", "savepoint"})) {
+      if (!creates_ && is_one_of(token, {"begin", "start", "commit", "rollback", "end", "abort", "savepoint"})) {
         out_.transaction = transaction_effect::unclear;
       }
     }
@@ -144,17 +144,18 @@ std::vector<std::string_view> split_script(std::string_view text, const profile&
   std::vector<std::string_view> out;
   sql_scanner words(text, with.dialect());
   const char* begin = nullptr;
-  bool trigger = false;  // its body ends with END
+  bool trigger = false;  // its body stands between BEGIN and END
   bool creates = false;
-  bool after_end = false;
+  int depth = 0;
   const auto finish = [&](const char* end) {
     if (begin != nullptr) out.emplace_back(begin, static_cast<std::size_t>(end - begin));
     begin = nullptr;
-    trigger = creates = after_end = false;
+    trigger = creates = false;
+    depth = 0;
   };
   for (auto token = words.next(); token.kind != token_kind::end; token = words.next()) {
     if (token.is(';')) {
-      if (!trigger || after_end) finish(token.text.data());
+      if (!trigger || depth <= 0) finish(token.text.data());
       continue;
     }
     if (begin == nullptr) {
@@ -162,7 +163,8 @@ std::vector<std::string_view> split_script(std::string_view text, const profile&
       creates = is_one_of(token, {"create"});
     }
     if (creates && ends_with_block(with.database) && is_one_of(token, {"trigger"})) trigger = true;
-    after_end = is_one_of(token, {"end"});
+    if (trigger && is_one_of(token, {"begin", "case"})) ++depth;
+    if (trigger && is_one_of(token, {"end"})) --depth;
   }
   finish(text.data() + text.size());
   return out;

@@ -236,7 +236,7 @@ TEST(Url, WhatIsWrongIsToldWithoutThePassword) {
       {"sqlite:///", "the URL has no file"},
       {"sqlite:a%2", "the path has a '%'"},
       {"sqlite:a?busy_timeout=5", "busy_timeout: has no unit"},
-      {"odbc:", "an odbc connection needs a data source"},
+      {"odbc:", "an odbc connection needs a driver"},
       {"odbc:PWD={hunter2", "a '{' that is not closed"},
       {"postgres://h", "this is a URL for postgres, but the type is mysql", database_type::mysql},
       {"host=h password='hunter2", "has a quote that is not closed", database_type::postgres},
