@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding documents by their id: raw libmongoc against Polypool, in threads and in tasks.
+#include "canned_mongodb.hpp"
 #include "ratio.hpp"
 
 #include <polypool/asio.hpp>
@@ -115,6 +116,23 @@ polypool::mongodb_collection things_of(const polypool::manager& mgr) {
   return mgr.mongodb("documents").in("polypool_bench").collection("things");
 }
 
+void compare_threads(const std::string& what, const char* url, int threads) {
+  std::vector<std::unique_ptr<raw_connection>> raw;
+  for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(url));
+  const auto mgr = manager_of(url, static_cast<std::uint32_t>(threads));
+  compare(
+      what + ", " + std::to_string(threads) + " threads", rounds,
+      [&] {
+        return calls_per_second(threads, span, [&](int thread, const std::atomic<bool>& stop) {
+          return raw_loop(*raw[static_cast<std::size_t>(thread)], stop);
+        });
+      },
+      [&] {
+        return calls_per_second(
+            threads, span, [&](int, const std::atomic<bool>& stop) { return polypool_loop(things_of(*mgr), stop); });
+      });
+}
+
 }  // namespace
 
 int main() {
@@ -129,21 +147,10 @@ int main() {
   for (int i = 1; i <= documents; ++i) made.push_back({{"_id", i}, {"name", "name " + std::to_string(i)}});
   things_of(*setup).insert_many(std::move(made));
 
-  for (const int threads : {1, 2, 8}) {
-    std::vector<std::unique_ptr<raw_connection>> raw;
-    for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(url));
-    const auto mgr = manager_of(url, static_cast<std::uint32_t>(threads));
-    compare(
-        "blocking find by id, " + std::to_string(threads) + " threads", rounds,
-        [&] {
-          return calls_per_second(threads, span, [&](int thread, const std::atomic<bool>& stop) {
-            return raw_loop(*raw[static_cast<std::size_t>(thread)], stop);
-          });
-        },
-        [&] {
-          return calls_per_second(
-              threads, span, [&](int, const std::atomic<bool>& stop) { return polypool_loop(things_of(*mgr), stop); });
-        });
+  for (const int threads : {1, 2, 8}) compare_threads("blocking find by id", url, threads);
+  {
+    const polypool::bench::canned_mongodb at_once;
+    for (const int threads : {1, 2}) compare_threads("the same, answered at once", at_once.url().c_str(), threads);
   }
   std::vector<std::unique_ptr<raw_connection>> raw;
   for (int i = 0; i < 8; ++i) raw.push_back(std::make_unique<raw_connection>(url));
