@@ -4,7 +4,7 @@
 /// The driver for Redis and what speaks its protocol (Valkey, KeyDB …): single servers, sentinels, clusters.
 ///
 /// Of an endpoint it reads host (a list where there are sentinels or a cluster), port, user, password, database (a
-/// number), tls, connect_timeout, and these options:
+/// number), tls (not `allow` and `prefer`: Redis does not negotiate it), connect_timeout, and these options:
 /// - `client_name` ("polypool"): what CLIENT LIST shows
 /// - `protocol` (3): RESP's version; a server that knows only 2 gets that
 /// - `max_reply_bytes` (536870912), `max_reply_depth` (64): what one reply may make us keep

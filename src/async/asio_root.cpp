@@ -103,12 +103,7 @@ void asio_root::cancel_socket(socket_wait& wait) noexcept {
   socket->cancel(wait.epoch);
 }
 
-void asio_root::offload(offloaded_call& call) {
-  asio::post(service_.workers(), [this, &call] {
-    call.call();
-    resume(call.waiter);
-  });
-}
+void asio_root::offload(offloaded_call& call) { service_.workers.run(call, *this); }
 
 void start_root(const asio::any_io_executor& executor, task<void> body, std::unique_ptr<root_completion> done,
                 std::stop_token stop, clock& time) {

@@ -3,8 +3,6 @@
 
 #include "async/asio_root.hpp"
 
-#include <algorithm>
-
 namespace polypool::detail {
 
 registration::registration(std::shared_ptr<registered_sockets> list, const boost::asio::any_io_executor& executor,
@@ -46,12 +44,6 @@ void registered_sockets::forget_all() noexcept {
 
 boost::asio::execution_context::id context_service::id;
 
-boost::asio::thread_pool& context_service::workers() {
-  const std::scoped_lock lock(mutex_);
-  if (!workers_) workers_.emplace(std::clamp(std::thread::hardware_concurrency(), 4U, 16U));
-  return *workers_;
-}
-
 void context_service::add(asio_root& root) {
   const std::scoped_lock lock(mutex_);
   roots_.insert(&root);
@@ -64,10 +56,7 @@ void context_service::remove(asio_root& root) noexcept {
 // them the leases they hold.
 void context_service::shutdown() noexcept {
   timers.stop();
-  if (workers_) {
-    workers_->stop();
-    workers_->join();
-  }
+  workers.stop();
   for (;;) {
     asio_root* root = nullptr;
     {

@@ -3,13 +3,13 @@
 #pragma once
 
 #include "async/timer_thread.hpp"
+#include "async/worker_threads.hpp"
 
 #include <polypool/environment.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <memory>
 #include <mutex>
@@ -58,15 +58,13 @@ class context_service final : public boost::asio::execution_context::service {
 
   timer_thread timers;
   const std::shared_ptr<registered_sockets> sockets = std::make_shared<registered_sockets>();
-  /// Threads for blocking calls, started by the first.
-  boost::asio::thread_pool& workers();
+  worker_threads workers;
   void add(asio_root& root);
   void remove(asio_root& root) noexcept;
 
  private:
   void shutdown() noexcept override;
   std::mutex mutex_;
-  std::optional<boost::asio::thread_pool> workers_;
   std::unordered_set<asio_root*> roots_;
 };
 

@@ -14,57 +14,15 @@ constexpr std::size_t most_for_tasks = 4;
 
 }  // namespace
 
-/// Waits until somebody has borrowed a session for all.
-class redis_sharing::waiter final : public parking {
- public:
-  explicit waiter(redis_sharing& owner) noexcept : owner_(owner) {}
-  ~waiter() { withdraw(); }
-  const std::optional<error>& failure() const noexcept { return failure_; }
-
- private:
-  friend class redis_sharing;
-  bool enqueue() override {
-    const std::scoped_lock lock(owner_.mutex_);
-    if (!owner_.acquiring_) return false;
-    previous_ = owner_.last_;
-    (previous_ != nullptr ? previous_->next_ : owner_.first_) = this;
-    owner_.last_ = this;
-    queued_ = true;
-    return true;
-  }
-  bool withdraw() noexcept override {
-    const std::scoped_lock lock(owner_.mutex_);
-    return unlink();
-  }
-  bool unlink() noexcept {
-    if (!std::exchange(queued_, false)) return false;
-    (previous_ != nullptr ? previous_->next_ : owner_.first_) = next_;
-    (next_ != nullptr ? next_->previous_ : owner_.last_) = previous_;
-    previous_ = next_ = nullptr;
-    return true;
-  }
-  redis_sharing& owner_;
-  std::optional<error> failure_;
-  waiter* previous_ = nullptr;
-  waiter* next_ = nullptr;
-  bool queued_ = false;
-};
-
-/// The duty to borrow a session for all who wait. However it ends, they are woken: to join, to fail alike, or to try
-/// themselves.
+/// The duty to borrow a session for all callers of one loop. However it ends, those who wait are woken: to join, to
+/// fail alike, or to try themselves.
 class redis_sharing::acquisition {
  public:
-  explicit acquisition(redis_sharing& owner) noexcept : owner_(owner) {}
+  acquisition(redis_sharing& owner, const void* loop) noexcept : owner_(owner), loop_(loop) {}
   acquisition(const acquisition&) = delete;
-  ~acquisition() {
-    waiter* woken = nullptr;
-    {
-      const std::scoped_lock lock(owner_.mutex_);
-      owner_.acquiring_ = false;
-      woken = owner_.take_waiters(failure_);
-    }
-    wake_all(woken);
-  }
+  ~acquisition();
+  /// Takes the duty up, unless somebody of this loop has it. @return whether it is this one's now
+  bool begin() noexcept;
   void failed(const error& why) {
     // Somebody's own deadline says nothing about the others.
     const auto code = why.portable_code();
@@ -72,9 +30,106 @@ class redis_sharing::acquisition {
   }
 
  private:
+  friend class redis_sharing;
+  waiter* take_waiters() noexcept;  // (lock)
   redis_sharing& owner_;
+  const void* loop_;
+  acquisition* next_ = nullptr;
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
   std::optional<error> failure_;
+  bool mine_ = false;
 };
+
+/// Waits until somebody of the same loop has borrowed a session.
+class redis_sharing::waiter final : public parking {
+ public:
+  waiter(redis_sharing& owner, const void* loop) noexcept : owner_(owner), loop_(loop) {}
+  ~waiter() { withdraw(); }
+  const std::optional<error>& failure() const noexcept { return failure_; }
+
+ private:
+  friend class redis_sharing;
+  bool enqueue() override {
+    const std::scoped_lock lock(owner_.mutex_);
+    waits_for_ = owner_.acquisition_for(loop_);
+    if (waits_for_ == nullptr) return false;
+    previous_ = waits_for_->last_;
+    (previous_ != nullptr ? previous_->next_ : waits_for_->first_) = this;
+    waits_for_->last_ = this;
+    return true;
+  }
+  bool withdraw() noexcept override {
+    const std::scoped_lock lock(owner_.mutex_);
+    return unlink();
+  }
+  bool unlink() noexcept {
+    acquisition* const from = std::exchange(waits_for_, nullptr);
+    if (from == nullptr) return false;
+    (previous_ != nullptr ? previous_->next_ : from->first_) = next_;
+    (next_ != nullptr ? next_->previous_ : from->last_) = previous_;
+    previous_ = next_ = nullptr;
+    return true;
+  }
+  redis_sharing& owner_;
+  const void* loop_;
+  std::optional<error> failure_;
+  acquisition* waits_for_ = nullptr;  // in whose list it is
+  waiter* previous_ = nullptr;
+  waiter* next_ = nullptr;
+};
+
+redis_sharing::acquisition* redis_sharing::acquisition_for(const void* loop) noexcept {
+  acquisition* each = acquisitions_;
+  while (each != nullptr && each->loop_ != loop) each = each->next_;
+  return each;
+}
+
+bool redis_sharing::acquisition::begin() noexcept {
+  const std::scoped_lock lock(owner_.mutex_);
+  if (owner_.acquisition_for(loop_) != nullptr) return false;
+  next_ = owner_.acquisitions_;
+  owner_.acquisitions_ = this;
+  mine_ = true;
+  return true;
+}
+
+redis_sharing::acquisition::~acquisition() {
+  if (!mine_) return;
+  waiter* woken = nullptr;
+  {
+    const std::scoped_lock lock(owner_.mutex_);
+    acquisition** link = &owner_.acquisitions_;
+    while (*link != this) link = &(*link)->next_;
+    *link = next_;
+    woken = take_waiters();
+  }
+  wake_all(woken);
+}
+
+// @return the threads among them, to be woken without the lock
+redis_sharing::waiter* redis_sharing::acquisition::take_waiters() noexcept {
+  waiter* threads = nullptr;
+  while (waiter* const each = first_) {
+    each->unlink();
+    each->failure_ = failure_;
+    if (each->blocking()) {
+      each->next_ = threads;
+      threads = each;
+    } else {
+      each->wake();  // under the lock: a task may be dropped, but not in the middle of this
+    }
+  }
+  return threads;
+}
+
+void redis_sharing::wake_all(waiter* first) noexcept {
+  while (first != nullptr) {
+    waiter* const each = first;
+    first = each->next_;  // it may be gone once it is woken
+    each->wake();
+  }
+}
 
 redis_sharing::place::place(place&& other) noexcept
     : owner_(std::exchange(other.owner_, nullptr)),
@@ -89,7 +144,7 @@ redis_sharing::place::~place() {
 
 // choosing -----------------------------------------------------------------------------------------------------------
 
-// The least busy session that takes newcomers; one of the caller's own event loop before others.
+// The least busy session of this loop that takes newcomers.
 std::optional<std::size_t> redis_sharing::best_for(const void* loop, time_point now) noexcept {
   std::optional<std::size_t> best;
   std::size_t left = count_;
@@ -97,24 +152,16 @@ std::optional<std::size_t> redis_sharing::best_for(const void* loop, time_point 
     auto& one = sessions_[i];
     if (!one.session) continue;
     --left;
-    one.leaving = one.leaving || one.commands->broken() || one.session.wanted_back() || now - one.since > longest_loan;
-    if (one.leaving) continue;
-    if (!best) {
-      best = i;
-      continue;
-    }
-    const auto& other = sessions_[*best];
-    const bool mine = one.loop == loop;
-    const bool others = other.loop == loop;
-    if (mine != others ? mine : one.users < other.users) best = i;
+    if (one.loop != loop || one.leaving) continue;
+    one.leaving = one.commands->broken() || one.session.wanted_back() || now - one.since > longest_loan;
+    if (!one.leaving && (!best || one.users < sessions_[*best].users)) best = i;
   }
   return best;
 }
 
 // Whether a session that lies idle in the pool would serve this caller better.
 bool redis_sharing::crowded(const shared_session& one, const environment& env) const noexcept {
-  if (env.blocking()) return true;
-  return count_ < most_for_tasks && (one.users >= many_tasks || one.loop != env.waits->loop());
+  return env.blocking() || (one.users >= many_tasks && count_ < most_for_tasks);
 }
 
 // Expects a free place.
@@ -159,20 +206,17 @@ std::optional<redis_sharing::place> redis_sharing::try_join(const environment& e
 
 task<redis_sharing::place> redis_sharing::join() {
   environment env = co_await this_environment();
+  const void* const loop = env.blocking() ? nullptr : env.waits->loop();
   const duration limit = state_.limits().acquire_timeout;
   if (limit > duration::zero()) env.deadline = std::min(env.deadline, saturating_add(env.time->now(), limit));
   for (;;) {
     if (auto found = try_join(env)) co_return std::move(*found);
-    bool mine = false;
-    {
-      const std::scoped_lock lock(mutex_);
-      mine = !std::exchange(acquiring_, true);
-    }
-    if (mine) {
-      task<place> fetching = fetch();
+    acquisition duty(*this, loop);
+    if (duty.begin()) {
+      task<place> fetching = fetch(duty);
       co_return co_await std::move(fetching).in(env);
     }
-    waiter queued(*this);
+    waiter queued(*this, loop);
     const wait_result how = co_await queued.in(env);
     if (queued.failure()) throw error(*queued.failure());
     if (how == wait_result::ready) continue;
@@ -183,45 +227,20 @@ task<redis_sharing::place> redis_sharing::join() {
 }
 
 // Borrows a session for all who wait.
-task<redis_sharing::place> redis_sharing::fetch() {
+task<redis_sharing::place> redis_sharing::fetch(acquisition& duty) {
   const environment& env = co_await this_environment();
-  acquisition duty(*this);
   std::optional<error> failure;
   try {
     task<lease> waiting = state_.acquire(std::source_location::current());
     lease fresh = co_await std::move(waiting);
-    const void* const loop = env.blocking() ? nullptr : env.waits->loop();
     const std::scoped_lock lock(mutex_);
     if (count_ == most_shared) co_return place(std::move(fresh));  // they all leave; this one is nobody else's
-    co_return seat(add(std::move(fresh), loop, env.time->coarse_now()));
+    co_return seat(add(std::move(fresh), duty.loop_, env.time->coarse_now()));
   } catch (const error& problem) {
     failure = problem;
   }
   duty.failed(*failure);
   throw error(*failure);
-}
-
-redis_sharing::waiter* redis_sharing::take_waiters(const std::optional<error>& why) noexcept {
-  waiter* threads = nullptr;
-  while (waiter* const each = first_) {
-    each->unlink();
-    each->failure_ = why;
-    if (each->blocking()) {
-      each->next_ = threads;
-      threads = each;
-    } else {
-      each->wake();  // under the lock: a task may be dropped, but not in the middle of this
-    }
-  }
-  return threads;
-}
-
-void redis_sharing::wake_all(waiter* first) noexcept {
-  while (first != nullptr) {
-    waiter* const each = first;
-    first = each->next_;  // it may be gone once it is woken
-    each->wake();
-  }
 }
 
 /// One more session is being opened in the background.

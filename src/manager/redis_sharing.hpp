@@ -20,8 +20,8 @@ namespace polypool::detail {
 /// long, and once a caller has given up on it (then its reset reads what is left).
 ///
 /// Threads share only when there is no session left for each: to be woken by another thread costs more than a round
-/// trip. Tasks share from the start. Those of one event loop keep to themselves as long as there are sessions enough:
-/// who reads for all may be held up by its loop.
+/// trip. Tasks share from the start. But only callers of one event loop share, and threads among each other: who reads
+/// for all may be held up by its loop, for long even, when the loop's own thread calls something that blocks.
 class redis_sharing {
  public:
   /// A caller's place on a session.
@@ -73,22 +73,20 @@ class redis_sharing {
   std::size_t add(lease fresh, const void* loop, time_point now);                  // (lock)
   bool crowded(const shared_session& one, const environment& env) const noexcept;  // (lock)
   place seat(std::size_t index) noexcept;                                          // (lock)
-  task<place> fetch();
+  task<place> fetch(acquisition& duty);
+  acquisition* acquisition_for(const void* loop) noexcept;  // (lock)
   void leave(std::size_t index, bool given_up) noexcept;
   void open_another() noexcept;
   class opening;
   static task<void> warm_one(opening mine);
   static void wake_all(waiter* first) noexcept;
-  waiter* take_waiters(const std::optional<error>& why) noexcept;  // (lock)
 
   connection_state& state_;
   std::mutex mutex_;
   std::array<shared_session, most_shared> sessions_;
-  std::size_t count_ = 0;  // of them in use
-  waiter* first_ = nullptr;
-  waiter* last_ = nullptr;
-  bool acquiring_ = false;            // somebody borrows a session for all who wait
-  std::atomic<bool> opening_{false};  // in the background
+  std::size_t count_ = 0;                // of them in use
+  acquisition* acquisitions_ = nullptr;  // somebody borrows a session for all of a loop who wait; linked
+  std::atomic<bool> opening_{false};     // in the background
 };
 
 }  // namespace polypool::detail

@@ -215,7 +215,7 @@ std::string private_redis::why_not() {
   return std::system("command -v redis-server >/dev/null 2>&1") == 0 ? "" : "redis-server is not installed";
 }
 
-private_redis::private_redis(std::multimap<std::string, std::string> settings, std::string program)
+private_redis::private_redis(redis_lines settings, std::string program)
     : settings_(std::move(settings)), program_(std::move(program)) {
   if (const auto found = settings_.find("requirepass"); found != settings_.end()) address_.password = found->second;
   // Somebody else may take the port before the server does.

@@ -84,11 +84,14 @@ class redis_playground {
 /// A port of 127.0.0.1 that nobody listens on now.
 std::uint16_t free_port();
 
+/// Lines of a server's configuration.
+using redis_lines = std::multimap<std::string, std::string>;
+
 /// A server of the test's own.
 class private_redis {
  public:
   /// @param settings what its configuration says beside port and folder, such as {"requirepass", "x"}
-  explicit private_redis(std::multimap<std::string, std::string> settings = {}, std::string program = "redis-server");
+  explicit private_redis(redis_lines settings = {}, std::string program = "redis-server");
   ~private_redis();
   private_redis(const private_redis&) = delete;
   /// Why no server can be started here; empty when it can.
@@ -111,7 +114,7 @@ class private_redis {
   void signal(int number) const;
   void wait_for_end();
   temporary_folder folder_;
-  std::multimap<std::string, std::string> settings_;
+  redis_lines settings_;
   std::string program_;
   redis_address address_;
   int process_ = -1;

@@ -227,19 +227,39 @@ std::ptrdiff_t channel::receive(void* into, std::size_t size) noexcept {
   return static_cast<std::ptrdiff_t>(begin_);
 }
 
-std::ptrdiff_t channel::send(const void* from, std::size_t size) noexcept {
+// A message comes in many small parts, which have to go out together: each alone would be a packet, and a system call.
+std::ptrdiff_t channel::send(std::span<const iovec> parts) noexcept {
+  constexpr std::size_t most_parts = 64;
   if (state_ != state_type::open) return -1;
   wanted_ = POLLOUT;
   errno = 0;
-  if (tls_) {
-    ERR_clear_error();
-    return tls_outcome(SSL_write(tls_.get(), from, static_cast<int>(std::min<std::size_t>(size, 1 << 30))));
-  }
-  const auto sent = ::send(descriptor_, from, size, MSG_NOSIGNAL);
+  if (tls_) return send_encrypted(parts);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(parts.data());
+  message.msg_iovlen = std::min(parts.size(), most_parts);
+  const auto sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
   if (sent >= 0) return sent;
   if (errno == EAGAIN || errno == EINTR) return 0;
   fail(words_of(errno));
   return -1;
+}
+
+std::ptrdiff_t channel::send_encrypted(std::span<const iovec> parts) noexcept {
+  constexpr std::size_t record = 16384;
+  ERR_clear_error();
+  if (parts.front().iov_len >= record) {
+    return tls_outcome(SSL_write(tls_.get(), parts.front().iov_base,
+                                 static_cast<int>(std::min<std::size_t>(parts.front().iov_len, 1 << 30))));
+  }
+  std::array<char, record> together;
+  std::size_t size = 0;
+  for (const auto& each : parts) {
+    const auto some = std::min(each.iov_len, together.size() - size);
+    std::memcpy(together.data() + size, each.iov_base, some);
+    size += some;
+    if (size == together.size()) break;
+  }
+  return tls_outcome(SSL_write(tls_.get(), together.data(), static_cast<int>(size)));
 }
 
 bool channel::closed_by_peer() noexcept {

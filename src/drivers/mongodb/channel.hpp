@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <memory>
 #include <netdb.h>
+#include <span>
 #include <string>
+#include <sys/uio.h>
 #include <vector>
 
 namespace polypool::mongodb {
@@ -37,7 +39,7 @@ class channel {
   bool has_input() const noexcept;
   /// Moves some bytes. @return how many; 0 when it would have to wait; negative when the connection is over
   std::ptrdiff_t receive(void* into, std::size_t size) noexcept;
-  std::ptrdiff_t send(const void* from, std::size_t size) noexcept;
+  std::ptrdiff_t send(std::span<const iovec> parts) noexcept;
   /// Whether the server has closed it, as far as can be seen without waiting.
   bool closed_by_peer() noexcept;
   /// The connection is over, and why.
@@ -58,6 +60,7 @@ class channel {
   void shake_hands() noexcept;
   void close_socket() noexcept;
   std::ptrdiff_t receive_raw(void* into, std::size_t size) noexcept;
+  std::ptrdiff_t send_encrypted(std::span<const iovec> parts) noexcept;
   std::ptrdiff_t tls_outcome(int outcome) noexcept;
 
   network& owner_;

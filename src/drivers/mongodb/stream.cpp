@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -153,34 +154,58 @@ ssize_t read(mongoc_stream_t* base, mongoc_iovec_t* parts, size_t count, size_t,
   }
 }
 
-ssize_t write(mongoc_stream_t* base, mongoc_iovec_t* parts, size_t count, int32_t timeout) {
-  auto& self = of(base);
-  const bool may_wait = timeout != 0;
-  auto limit = limit_of(self, may_wait);
-  self.would_wait = false;
-  if (!make_ready(self, may_wait, limit)) return -1;
-  self.body->owner().mark_sent();
+// Takes what was sent off the front.
+std::span<iovec> without(std::span<iovec> parts, std::size_t sent) noexcept {
+  while (!parts.empty() && sent >= parts.front().iov_len) {
+    sent -= parts.front().iov_len;
+    parts = parts.subspan(1);
+  }
+  if (!parts.empty()) {
+    parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + sent;
+    parts.front().iov_len -= sent;
+  }
+  return parts;
+}
+
+ssize_t write_parts(stream& self, std::span<iovec> parts, bool may_wait) noexcept {
   ssize_t total = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto* at = static_cast<const char*>(parts[i].iov_base);
-    for (auto left = parts[i].iov_len; left > 0;) {
-      const auto sent = self.body->send(at, left);
-      if (sent < 0) return -1;
-      if (sent == 0) {
-        if (!may_wait) {
-          self.would_wait = true;
-          return total > 0 ? total : -1;
-        }
-        if (!await(self, limit)) return -1;
-        continue;
-      }
-      at += sent;
-      left -= static_cast<size_t>(sent);
+  auto limit = limit_of(self, may_wait);
+  for (parts = without(parts, 0); !parts.empty();) {
+    const auto sent = self.body->send(parts);
+    if (sent < 0) return -1;
+    if (sent > 0) {
+      parts = without(parts, static_cast<std::size_t>(sent));
       total += sent;
-      if (may_wait) limit = limit_of(self, may_wait);
+      limit = limit_of(self, may_wait);
+    } else if (!may_wait) {
+      self.would_wait = true;
+      return total > 0 ? total : -1;
+    } else if (!await(self, limit)) {
+      return -1;
     }
   }
   return total;
+}
+
+ssize_t write(mongoc_stream_t* base, mongoc_iovec_t* parts, size_t count, int32_t timeout) {
+  auto& self = of(base);
+  const bool may_wait = timeout != 0;
+  self.would_wait = false;
+  if (!make_ready(self, may_wait, limit_of(self, may_wait))) return -1;
+  self.body->owner().mark_sent();
+  constexpr std::size_t usual = 16;
+  if (count <= usual) {
+    std::array<iovec, usual> own;
+    std::copy_n(parts, count, own.begin());
+    return write_parts(self, std::span(own).first(count), may_wait);
+  }
+  try {
+    std::vector<iovec> own(parts, parts + count);
+    return write_parts(self, own, may_wait);
+  } catch (const std::exception&) {  // out of memory
+    errno = ENOMEM;
+    return -1;
+  }
 }
 
 // Looks at each stream without waiting; notes those that something can be done with, and what the others wait for.

@@ -12,6 +12,11 @@ namespace {
 
 class mysql_driver final : public driver {
  public:
+  // Otherwise the first two connections would do so, perhaps at once.
+  mysql_driver() {
+    static const bool ready = mysql_library_init(0, nullptr, nullptr) == 0;
+    if (!ready) throw error(errc::internal_error, "MariaDB Connector/C cannot be initialized");
+  }
   std::string_view type() const noexcept override { return "mysql"; }
   database_kind kind() const noexcept override { return database_kind::sql; }
   task<std::unique_ptr<polypool::session>> connect(const endpoint& where) override;

@@ -15,7 +15,7 @@ constexpr std::size_t block_size = 64 * 1024;
 }  // namespace
 
 task<std::unique_ptr<cursor>> session::open(statement what) {
-  check_usable(co_await this_environment());
+  link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
   const bool outside = PQtransactionStatus(raw_) == PQTRANS_IDLE;
   for (bool again = false;; again = true) {
@@ -35,7 +35,7 @@ task<std::unique_ptr<cursor>> session::open(statement what) {
     } catch (const error&) {
       // A stale plan shows before the first row: the statement has not run.
       problem = std::current_exception();
-      if (!known || !stale_ || busy_ || broken_) throw;
+      if (!known || !stale_ || busy_ || link_.broken()) throw;
     }
     if (out) co_return out;
     co_await forget(what.text());
@@ -52,7 +52,7 @@ task<void> row_cursor::start(statement_kind kind, std::size_t parameters) {
 }
 
 void row_cursor::check_running(const environment& env) {
-  owner_->check_usable(env);
+  owner_->link_.check_usable(env);
   if (exchange_ != owner_->exchange_ || !owner_->busy_) {
     throw error(errc::invalid_argument, "the cursor is over: its session has run something else since");
   }

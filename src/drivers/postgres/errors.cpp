@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/postgres/errors.hpp"
 
+#include "driver/server_link.hpp"
 #include "driver/sqlstate.hpp"
 
 #include <algorithm>
@@ -132,17 +133,6 @@ bool is_stale_statement(const PGresult* answer) noexcept {
   const auto sqlstate = diagnostic(answer, PG_DIAG_SQLSTATE);
   if (sqlstate == "26000") return true;
   return sqlstate == "0A000" && diagnostic(answer, PG_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery";
-}
-
-std::string one_line(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool space = c == '\n' || c == '\t' || c == ' ';
-    if (!space) out += c;
-    if (space && !out.empty() && out.back() != ' ') out += ' ';
-  }
-  while (out.ends_with(' ')) out.pop_back();
-  return out;
 }
 
 error connect_error(std::string_view text, std::string_view place, const secret& password, bool password_missing) {

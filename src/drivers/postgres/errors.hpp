@@ -26,7 +26,4 @@ bool is_stale_statement(const PGresult* answer) noexcept;
 /// @param text libpq's message, with verbosity PQERRORS_VERBOSE @param place such as "127.0.0.1:5432"
 error connect_error(std::string_view text, std::string_view place, const secret& password, bool password_missing);
 
-/// libpq's message on one line.
-std::string one_line(std::string_view text);
-
 }  // namespace polypool::postgres

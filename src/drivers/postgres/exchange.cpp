@@ -31,8 +31,8 @@ bool session::tls_has_input() const noexcept {
 // While a large statement goes out, the server may have something to say; if nobody read it, both would wait for ever.
 task<void> session::flush() {
   while (PQflush(raw_) > 0) {
-    const auto how = co_await socket_ready(descriptor_, slot_, socket_interest::read_or_write);
-    if (how != wait_result::ready) throw gave_up(how);
+    const auto how = co_await link_.ready(socket_interest::read_or_write);
+    if (how != wait_result::ready) throw link_.gave_up(how);
     if (PQconsumeInput(raw_) == 0) co_return;  // broken; what the server said last is still to be read
   }
 }
@@ -40,7 +40,7 @@ task<void> session::flush() {
 // Waits for bytes from the server and hands them to libpq. A broken connection shows in the next result.
 task<wait_result> session::receive() {
   if (!tls_has_input()) {
-    const auto how = co_await socket_ready(descriptor_, slot_, socket_interest::read);
+    const auto how = co_await link_.ready(socket_interest::read);
     if (how != wait_result::ready) co_return how;
   }
   PQconsumeInput(raw_);
@@ -50,7 +50,7 @@ task<wait_result> session::receive() {
 task<void> session::await_input() {
   while (PQisBusy(raw_)) {
     const auto how = co_await receive();
-    if (how != wait_result::ready) throw gave_up(how);
+    if (how != wait_result::ready) throw link_.gave_up(how);
   }
 }
 
@@ -92,31 +92,15 @@ task<void> session::refuse_copy(ExecStatusType direction) {
   }
 }
 
-error session::gave_up(wait_result how) const {
-  if (how == wait_result::stopped) {
-    return {errc::cancelled, "the caller asked to stop while PostgreSQL at " + place_ + " was at work"};
-  }
-  return {errc::deadline_exceeded, "PostgreSQL at " + place_ + " did not answer before the deadline"};
-}
-
 error session::lost(std::string_view words, std::string_view sqlstate) {
-  words = words.substr(0, words.find('\n'));  // behind it libpq guesses
-  broken_ = true;
   busy_ = false;
-  if (interrupted_.load()) {
-    error closed(errc::connection_closed, "the session was closed by force");
-    closed.with_poisoned_session();
-    return closed;
-  }
-  error problem(errc::connection_lost, "the session with PostgreSQL at " + place_ + " broke: " + one_line(words));
-  problem.with_sqlstate(sqlstate).with_server_message(one_line(words)).with_poisoned_session();
-  return problem;
+  return link_.lost(words.substr(0, words.find('\n')), sqlstate);  // behind it libpq guesses
 }
 
 error session::failure(const PGresult* answer, std::size_t parameters) {
   const auto sqlstate = diagnostic(answer, PG_DIAG_SQLSTATE);
   stale_ = false;
-  if (PQstatus(raw_) != CONNECTION_OK || interrupted_.load()) {
+  if (PQstatus(raw_) != CONNECTION_OK || link_.interrupted()) {
     const auto words = diagnostic(answer, PG_DIAG_MESSAGE_PRIMARY);
     return lost(words.empty() ? std::string_view(PQerrorMessage(raw_)) : words, sqlstate);
   }

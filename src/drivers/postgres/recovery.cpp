@@ -78,7 +78,7 @@ task<void> session::drain() {
         if (count > 0) PQfreemem(data);
         if (count != 0) continue;
         const auto how = co_await receive();
-        if (how != wait_result::ready) throw gave_up(how);
+        if (how != wait_result::ready) throw link_.gave_up(how);
         if (PQstatus(raw_) != CONNECTION_OK) co_return;
       }
     }
@@ -90,18 +90,18 @@ task<void> session::drain() {
 task<void> session::cancel() {
   const cancel_ptr request(PQgetCancel(raw_));
   if (!request) throw lost(PQerrorMessage(raw_), {});
-  co_await cancel_statement(*request, descriptor_);
+  co_await cancel_statement(*request, link_.descriptor());
 }
 
 task<void> session::reset() {
   const environment& env = co_await this_environment();
-  if (broken_ || interrupted_.load()) check_usable(env);
+  if (link_.broken()) link_.check_usable(env);
   if (!dirty()) co_return;
   try {
     auto work = reset_now();
     co_await std::move(work);
   } catch (...) {
-    broken_ = true;
+    link_.break_off();
     throw;
   }
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/postgres/session.hpp"
 
+#include "driver/isolation.hpp"
 #include "drivers/postgres/cursor.hpp"
 #include "drivers/postgres/errors.hpp"
 
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <typeinfo>
-#include <unistd.h>
 #include <utility>
 
 namespace polypool::postgres {
@@ -15,38 +13,21 @@ namespace polypool::postgres {
 session::session(connection_ptr connection, const endpoint& where, std::string place)
     : connection_(std::move(connection)),
       raw_(connection_.get()),
-      place_(std::move(place)),
+      link_("PostgreSQL", place),
       cache_(where.statement_cache) {
   PQsetErrorVerbosity(raw_, PQERRORS_DEFAULT);
   PQsetNoticeProcessor(raw_, [](void*, const char*) {}, nullptr);
-  descriptor_ = ::fcntl(PQsocket(raw_), F_DUPFD_CLOEXEC, 0);
-  if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "duplicating a session's descriptor");
+  link_.attach(PQsocket(raw_));
   if (PQsetnonblocking(raw_, 1) != 0) throw error(errc::internal_error, "libpq refuses to be non-blocking");
 }
 
-session::~session() {
-  connection_.reset();
-  slot_.reset();
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
+session::~session() = default;
 
 bool session::dirty() const noexcept {
   return busy_ || touched_ || native_used_ || foreign_statements_ || PQtransactionStatus(raw_) != PQTRANS_IDLE;
 }
 
-bool session::broken() const noexcept {
-  return broken_ || retired_ || interrupted_.load(std::memory_order_relaxed) || PQstatus(raw_) != CONNECTION_OK;
-}
-
-void session::interrupt() noexcept {
-  interrupted_.store(true);
-  ::shutdown(descriptor_, SHUT_RDWR);
-  // A server that waits for us to read does not see that, but a reset it does. (Unix sockets refuse this; there it
-  // sees.)
-  sockaddr nothing{};
-  nothing.sa_family = AF_UNSPEC;
-  ::connect(descriptor_, &nothing, sizeof nothing);
-}
+bool session::broken() const noexcept { return link_.broken() || retired_ || PQstatus(raw_) != CONNECTION_OK; }
 
 native_handle session::native() noexcept {
   native_used_ = true;
@@ -68,47 +49,14 @@ sql_session::transaction_state session::transaction() const noexcept {
 
 std::string session::begin_statement(const transaction_options& options) const {
   std::string out = "BEGIN";
-  switch (options.isolation) {
-    case isolation::server_default:
-      break;
-    case isolation::read_uncommitted:
-      out += " ISOLATION LEVEL READ UNCOMMITTED";
-      break;
-    case isolation::read_committed:
-      out += " ISOLATION LEVEL READ COMMITTED";
-      break;
-    case isolation::repeatable_read:
-      out += " ISOLATION LEVEL REPEATABLE READ";
-      break;
-    case isolation::serializable:
-      out += " ISOLATION LEVEL SERIALIZABLE";
-      break;
-  }
+  if (const auto level = isolation_words(options.isolation); !level.empty())
+    out.append(" ISOLATION LEVEL ").append(level);
   if (options.read_only) out += " READ ONLY";
   return out;
 }
 
-void session::check_usable(const environment& env) const {
-  if (interrupted_.load(std::memory_order_relaxed)) {
-    throw error(errc::connection_closed, "the session was closed by force").with_poisoned_session();
-  }
-  if (broken_) {
-    throw error(errc::connection_lost, "the session with PostgreSQL at " + place_ + " broke earlier")
-        .with_poisoned_session()
-        .with_disposition(disposition::retryable);
-  }
-  if (env.stop.stop_requested()) {
-    throw error(errc::cancelled, "the caller asked to stop before anything was sent")
-        .with_disposition(disposition::retryable);
-  }
-  if (env.expired()) {
-    throw error(errc::deadline_exceeded, "the deadline passed before anything was sent")
-        .with_disposition(disposition::retryable);
-  }
-}
-
 task<result> session::execute(statement what) {
-  check_usable(co_await this_environment());
+  link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
   const bool outside = PQtransactionStatus(raw_) == PQTRANS_IDLE;
   for (bool again = false;; again = true) {
@@ -146,7 +94,7 @@ task<void> session::simple(const char* text) {
 }
 
 task<void> session::execute_script(std::string_view text) {
-  check_usable(co_await this_environment());
+  link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
   if (text.contains('\0')) throw error(errc::invalid_argument, "the script has a NUL character in its text");
   const std::string script(text);
@@ -163,13 +111,13 @@ task<void> session::execute_script(std::string_view text) {
 }
 
 task<void> session::probe() {
-  check_usable(co_await this_environment());
+  link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
   co_await simple("");
 }
 
 task<server_info> session::describe() {
-  check_usable(co_await this_environment());
+  link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
   sent(PQsendQueryParams(raw_, "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')", 0,
                          nullptr, nullptr, nullptr, nullptr, 0));

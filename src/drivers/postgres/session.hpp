@@ -3,6 +3,7 @@
 #pragma once
 
 #include "driver/postgres_words.hpp"
+#include "driver/server_link.hpp"
 #include "driver/statement_cache.hpp"
 #include "drivers/postgres/native.hpp"
 #include "drivers/postgres/parameters.hpp"
@@ -11,7 +12,6 @@
 #include <polypool/driver.hpp>
 #include <polypool/waits.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -41,7 +41,7 @@ class session final : public sql_session {
   task<void> reset() override;
   bool dirty() const noexcept override;
   bool broken() const noexcept override;
-  void interrupt() noexcept override;
+  void interrupt() noexcept override { link_.interrupt(); }
   native_handle native() noexcept override;
   task<server_info> describe() override;
 
@@ -56,7 +56,6 @@ class session final : public sql_session {
   friend class row_cursor;
 
   // Before an operation: throws when the session or the task is at its end; sees to what is left of earlier ones.
-  void check_usable(const environment& env) const;
   bool needs_attention() const noexcept { return busy_ || native_used_; }
   task<void> attend();
   void take_over();
@@ -84,7 +83,6 @@ class session final : public sql_session {
   // After trouble.
   error failure(const PGresult* answer, std::size_t parameters = 0);
   error lost(std::string_view words, std::string_view sqlstate);
-  error gave_up(wait_result how) const;
   task<void> recover();
   task<bool> try_recover();
   bool drain_available();
@@ -95,11 +93,7 @@ class session final : public sql_session {
 
   connection_ptr connection_;
   PGconn* raw_;
-  // A duplicate: libpq closes its own descriptor whenever it likes, and this one is what the event loop knows and what
-  // interrupt() shuts down.
-  int descriptor_ = -1;
-  socket_slot slot_;
-  std::string place_;
+  server_link link_;
   std::string settings_;
   statement_cache<prepared_statement> cache_;
   parameter_list parameters_;
@@ -114,8 +108,6 @@ class session final : public sql_session {
   bool copy_refused_ = false;
   bool stale_ = false;  // the last failure was that of a stale statement
   bool retired_ = false;
-  bool broken_ = false;
-  std::atomic<bool> interrupted_ = false;
 };
 
 }  // namespace polypool::postgres

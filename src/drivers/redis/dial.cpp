@@ -188,7 +188,7 @@ task<std::unique_ptr<wire>> dialer::dial_with(tls_mode mode) {
   parts.limits = settings_.limits;
   task<socket_descriptor> reaching = reach();
   parts.socket = co_await std::move(reaching);
-  if (mode >= tls_mode::prefer) {
+  if (mode != tls_mode::disable) {
     std::optional<error> failure;
     try {
       task<std::unique_ptr<tls_stream>> securing = set_up_tls(parts.socket.get());
@@ -211,25 +211,9 @@ task<std::unique_ptr<wire>> dialer::dial_with(tls_mode mode) {
   co_return std::move(made);
 }
 
-// `prefer` does with what the server has. Anything stricter insists.
 task<std::unique_ptr<wire>> dialer::dial() {
-  if (to_.host.starts_with('/')) {
-    task<std::unique_ptr<wire>> local = dial_with(tls_mode::disable);
-    co_return co_await std::move(local);
-  }
-  if (settings_.tls == tls_mode::prefer) {
-    bool refuses = false;
-    try {
-      task<std::unique_ptr<wire>> secure = dial_with(tls_mode::prefer);
-      co_return co_await std::move(secure);
-    } catch (const error& problem) {
-      refuses = problem.hint().contains("speak TLS");
-      if (!refuses) throw;
-    }
-    task<std::unique_ptr<wire>> plain = dial_with(tls_mode::disable);
-    co_return co_await std::move(plain);
-  }
-  task<std::unique_ptr<wire>> dialing = dial_with(settings_.tls);
+  const bool local = to_.host.starts_with('/');
+  task<std::unique_ptr<wire>> dialing = dial_with(local ? tls_mode::disable : settings_.tls);
   co_return co_await std::move(dialing);
 }
 

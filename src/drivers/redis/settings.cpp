@@ -129,6 +129,10 @@ session_settings settings_for(const endpoint& where) {
   out.user = where.user;
   out.password = where.password;
   out.tls = where.tls;
+  if (out.tls == tls_mode::allow || out.tls == tls_mode::prefer) {
+    throw error(errc::invalid_configuration, "a Redis server does not negotiate TLS, so that it cannot be left open")
+        .with_hint("set sslmode to disable, require, verify-ca or verify-full");
+  }
   if (!where.database.empty()) out.database = number<std::int64_t>("database", where.database, 0, 65535);
   for (const auto& [key, value] : where.options) apply(out, key, value);
   apply_servers(out, where);

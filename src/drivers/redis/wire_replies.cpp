@@ -27,11 +27,11 @@ wire::step wire::deliver(ticket& mine) {
   {
     const std::scoped_lock lock(mutex_);
     for (auto& each : arrived_) hand_out(std::move(each), threads);
+    arrived_.clear();  // before the duty goes to somebody else
     failed = std::move(reading_failed_);
     reading_failed_.reset();
     if (!failed) out = step_for(mine, threads);
   }
-  arrived_.clear();
   wake_all(threads);
   if (!failed) return out;
   fail(*failed);

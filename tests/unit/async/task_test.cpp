@@ -20,6 +20,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <mutex>
 #include <numeric>
 #include <stop_token>
 #include <sys/socket.h>
@@ -284,6 +285,33 @@ TEST(event, races_end_every_wait_once) {
       const auto how = each.get();
       EXPECT_TRUE(how == wait_result::ready || how == wait_result::timed_out);
     }
+  }
+}
+
+// Calls that wait for each other: with fewer threads than calls they would wait for ever.
+TEST(task, offloaded_calls_do_not_wait_for_each_others_threads) {
+  constexpr int calls = 60;
+  asio::io_context context;
+  std::mutex mutex;
+  std::condition_variable all_here;
+  int here = 0;
+  int done = 0;
+  const auto meet = [&]() -> task<void> {
+    const auto call = [&] {
+      std::unique_lock lock(mutex);
+      if (++here == calls) all_here.notify_all();
+      all_here.wait(lock, [&] { return here >= calls; });
+    };
+    offload waiting(call);
+    co_await waiting;
+    ++done;
+  };
+  for (int round = 1; round <= 2; ++round) {
+    here = 0;
+    for (int i = 0; i < calls; ++i) spawn(context.get_executor(), meet(), asio::detached);
+    context.restart();
+    context.run();
+    EXPECT_EQ(done, round * calls);
   }
 }
 
