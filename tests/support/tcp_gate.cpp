@@ -232,10 +232,13 @@ void tcp_gate::forward(connection& c) {
     }
     while (way->wants_write(now)) {
       auto& data = way->queue.front().data;
+      // Counted before it is sent: whoever has received something finds it counted.
+      if (down) from_server_ += data.size();
       const auto count = ::send(way->to, data.data(), data.size(), MSG_NOSIGNAL);
-      if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
+      const int why = errno;
+      if (down) from_server_ -= data.size() - static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+      if (count < 0 && (why == EAGAIN || why == EINTR)) break;
       if (count < 0) return close(c, ending::rst);
-      if (down) from_server_ += static_cast<std::uint64_t>(count);
       way->queued -= static_cast<std::size_t>(count);
       data.erase(0, static_cast<std::size_t>(count));
       if (data.empty()) way->queue.pop_front();
