@@ -216,8 +216,8 @@ class random_values {
       case 0:
         return {};
       case 1:
-        return redis_reply::of_integer(static_cast<std::int64_t>(random_()) * static_cast<std::int64_t>(random_()) *
-                                       (pick(2) == 0 ? 1 : -1));
+        return redis_reply::of_integer(
+            static_cast<std::int64_t>((static_cast<std::uint64_t>(random_()) << 32) | random_()));
       case 2:
         return redis_reply::of_real(static_cast<double>(random_()) / 7.0 - 1e8);
       case 3:
