@@ -60,6 +60,11 @@ struct tuning {
   bool operator==(const tuning&) const = default;
 };
 
+/// The settings that a connection of this type starts from. Redis has its own defaults where `base` has the built-in
+/// ones: min_open_conns 1, max_open_conns 10, conn_max_idle_time 30 s, acquire_timeout 10 s. What was set for all
+/// counts.
+tuning defaults_for(database_type type, tuning base) noexcept;
+
 /// The same settings where each may be left out; what is left out comes from the tuning for all.
 struct tuning_overrides {
   std::optional<std::uint32_t> max_open_conns, max_idle_conns, min_open_conns;
@@ -155,7 +160,9 @@ settings load(const std::filesystem::path& file, const load_options& options = {
 settings parse(std::string_view text, std::string_view name = "configuration.yaml", const load_options& options = {});
 
 /// A connection from a URL: `postgres://user:pass@host:5432/db?sslmode=require`, `sqlite:data/app.db`,
-/// `sqlite::memory:`, also mysql, mariadb, mongodb, mongodb+srv, redis, rediss, mssql, sqlserver and odbc.
+/// `sqlite::memory:`, also mysql, mariadb, mongodb, mongodb+srv, redis, rediss, mssql, sqlserver and odbc;
+/// `sentinel://host1:26379,host2/mymaster/0` for a Redis behind sentinels (`sentinels` with TLS), and
+/// `redis://host1,host2/?cluster=true` for a cluster.
 /// Also a libpq key/value string for PostgreSQL when `type` says so.
 /// Throws configuration_error; its text has no password.
 connection connection_from_url(std::string_view name, std::string_view url,

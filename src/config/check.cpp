@@ -92,6 +92,22 @@ void check_place(const connection& one, const complaint& wrong) {
       if (!where.database.empty() && !read_integer(where.database, 0, 65535)) {
         wrong("database", "a Redis database is a number: 0 and more");
       }
+      if (const auto cluster = option("cluster"); !cluster.empty()) {
+        const auto flag = read_flag(cluster);
+        if (!flag) wrong("options", "cluster " + flag.error().why + "; allowed: " + flag.error().allowed);
+        if (flag && *flag && !option("sentinel").empty()) {
+          wrong("options", "cluster and sentinel do not go together");
+        }
+        if (flag && *flag && !where.database.empty() && where.database != "0") {
+          wrong("database", "a Redis cluster has only database 0");
+        }
+      } else if (where.host.find(',') != std::string::npos && option("sentinel").empty()) {
+        wrong("host",
+              "is a list; only a Redis cluster (the option cluster) and sentinels (the option sentinel) have one");
+      }
+      if (where.tls == tls_mode::allow || where.tls == tls_mode::prefer) {
+        wrong("sslmode", "a Redis server does not negotiate TLS; allowed: disable, require, verify-ca, verify-full");
+      }
       break;
     default:
       break;
@@ -106,14 +122,15 @@ void check_place(const connection& one, const complaint& wrong) {
 void complete(connection& one) {
   auto& where = one.where;
   const bool srv = where.options.contains("srv");
-  if (where.port == 0 && !srv) where.port = default_port(one.type);
+  const bool sentinels = one.type == database_type::redis && where.options.contains("sentinel");
+  if (where.port == 0 && !srv) where.port = sentinels ? std::uint16_t{26379} : default_port(one.type);
   if (one.type == database_type::mongodb) where.options.try_emplace("auth_source", "admin");
 }
 
 void check_connection(const connection& one, const tuning& defaults, const complaint& wrong) {
   if (auto what = wrong_name(one.name); !what.empty()) wrong("name", std::move(what));
   check_place(one, wrong);
-  check_overrides(one.overrides, defaults, wrong);
+  check_overrides(one.overrides, defaults_for(one.type, defaults), wrong);
 }
 
 void check_settings(const settings& whole, const complaint& wrong) {
@@ -177,6 +194,19 @@ bool tuning_overrides::empty() const noexcept {
   bool none = true;
   for_each_tuning([&](const auto& row) { none = none && !(this->*row.for_one).has_value(); });
   return none;
+}
+
+tuning defaults_for(database_type type, tuning base) noexcept {
+  if (type != database_type::redis) return base;
+  const tuning untouched;
+  const auto instead = [&](auto tuning::* field, auto value) {
+    if (base.*field == untouched.*field) base.*field = value;
+  };
+  instead(&tuning::max_open_conns, std::uint32_t{10});
+  instead(&tuning::min_open_conns, std::min(std::uint32_t{1}, base.max_open_conns));
+  instead(&tuning::conn_max_idle_time, nanoseconds(std::chrono::seconds(30)));
+  instead(&tuning::acquire_timeout, nanoseconds(std::chrono::seconds(10)));
+  return base;
 }
 
 tuning tuning_overrides::applied_to(tuning base) const noexcept {

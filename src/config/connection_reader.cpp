@@ -57,7 +57,7 @@ std::optional<connection> assemble(connection_draft draft, std::string_view name
   check_belonging(made.type, given, wrong);
   complete(made);
   if (!usable) return std::nullopt;
-  const auto effective = made.overrides.applied_to(defaults);
+  const auto effective = made.overrides.applied_to(defaults_for(made.type, defaults));
   made.where.connect_timeout = effective.connect_timeout;
   made.where.statement_cache = effective.statement_cache_size;
   check_connection(made, defaults, wrong);

@@ -26,10 +26,14 @@ constexpr scheme_row schemes[] = {
     {"sqlserver", database_type::mssql, false},   {"odbc", database_type::odbc, false},
     {"mongodb", database_type::mongodb, false},   {"mongodb+srv", database_type::mongodb, true},
     {"redis", database_type::redis, false},       {"rediss", database_type::redis, true},
+    {"sentinel", database_type::redis, false},    {"sentinels", database_type::redis, true},
 };
 
+constexpr std::uint16_t sentinel_port = 26379;
+
 constexpr std::string_view allowed_schemes =
-    "postgres, mysql, mariadb, sqlite, mssql, sqlserver, odbc, mongodb, mongodb+srv, redis, rediss";
+    "postgres, mysql, mariadb, sqlite, mssql, sqlserver, odbc, mongodb, mongodb+srv, redis, rediss, sentinel, "
+    "sentinels";
 
 const scheme_row* scheme_of(std::string_view dsn) {
   const auto colon = dsn.find(':');
@@ -51,12 +55,14 @@ void apply_hosts(connection& target, const std::vector<host_and_port>& hosts) {
   where.host.clear();
   std::string ports;
   for (const auto& one : hosts) {
-    const auto port = one.port.value_or(default_port(target.type));
+    const auto port = one.port.value_or(where.options.contains("sentinel") ? sentinel_port : default_port(target.type));
     if (!where.host.empty()) where.host += ',';
     if (!ports.empty()) ports += ',';
     ports += std::to_string(port);
-    where.host += one.host;
-    if (target.type == database_type::mongodb && hosts.size() > 1) where.host += ":" + std::to_string(port);
+    const bool six = target.type == database_type::redis && hosts.size() > 1 && one.host.find(':') != std::string::npos;
+    where.host += six ? "[" + one.host + "]" : one.host;
+    const bool ports_inside = target.type == database_type::mongodb || target.type == database_type::redis;
+    if (ports_inside && hosts.size() > 1) where.host += ":" + std::to_string(port);
   }
   if (same) {
     if (one_port) where.port = *one_port;
@@ -72,6 +78,32 @@ texts apply_path(connection& target, const std::string& path) {
   }
   target.where.database = path;
   return {};
+}
+
+/// `mymaster/0`: the name that sentinels know the primary by, and the database. The hosts' ports depend on it.
+texts take_sentinel_path(connection& target, std::string& path) {
+  const auto slash = path.find('/');
+  target.where.options["sentinel"] = path.substr(0, slash);
+  if (target.where.options["sentinel"].empty()) {
+    return {"a sentinel URL names the primary: sentinel://host1,host2/mymaster/0"};
+  }
+  path = slash == std::string::npos ? std::string() : path.substr(slash + 1);
+  return {};
+}
+
+/// Whether the URL may have several hosts.
+bool many_hosts(const connection& target, const url_parts& parts) {
+  switch (target.type) {
+    case database_type::postgres:
+    case database_type::mongodb:
+      return true;
+    case database_type::redis:
+      return target.where.options.contains("sentinel") || std::ranges::any_of(parts.query, [](const auto& p) {
+               return same_word(p.first, "cluster") && read_flag(p.second).value_or(false);
+             });
+    default:
+      return false;
+  }
 }
 
 texts apply_sqlite(connection& target, std::string_view rest) {
@@ -108,8 +140,14 @@ texts apply_url(connection& target, const scheme_row& scheme, std::string_view a
     if (parts->hosts.size() != 1) return {"a mongodb+srv URL has exactly one host"};
     if (parts->hosts.front().port) return {"a mongodb+srv URL has no port; the servers' ports come from DNS"};
   }
-  const bool many = target.type == database_type::postgres || target.type == database_type::mongodb;
-  if (!many && parts->hosts.size() > 1) return {"the URL has more than one host; only postgres and mongodb allow that"};
+  if (same_word(scheme.name, "sentinel") || same_word(scheme.name, "sentinels")) {
+    if (auto wrong = take_sentinel_path(target, parts->path); !wrong.empty()) return wrong;
+  }
+  if (parts->hosts.size() > 1 && !many_hosts(target, *parts)) {
+    return {
+        "the URL has more than one host; only postgres, mongodb, sentinel and a Redis cluster (?cluster=true) allow "
+        "that"};
+  }
   if (parts->user && !parts->user->empty()) where.user = *parts->user;
   if (parts->password) where.password = secret(std::move(*parts->password));
   apply_hosts(target, parts->hosts);

@@ -61,7 +61,8 @@ std::string connection_state::target() const {
   if (type_ == config::database_type::sqlite) return where_.filepath;
   std::string text = where_.host;
   const auto port = where_.port ? where_.port : config::default_port(type_);
-  if (port != 0) text += ":" + std::to_string(port);
+  const bool has_ports = text.find(',') != std::string::npos && text.find(':') != std::string::npos;
+  if (port != 0 && !has_ports) text += ":" + std::to_string(port);
   if (!where_.database.empty()) text += "/" + where_.database;
   return text;
 }

@@ -52,7 +52,9 @@ manager_core::manager_core(config::settings configuration, manager_options optio
       work_(options.work ? std::move(options.work) : make_thread_background(clock::system(), options.log)),
       time_(work_->time()),
       log_(std::move(options.log)),
-      defaults_(std::make_shared<const config::tuning>(settings_.defaults)) {
+      defaults_(std::make_shared<const config::tuning>(settings_.defaults)),
+      redis_defaults_(std::make_shared<const config::tuning>(
+          config::defaults_for(config::database_type::redis, settings_.defaults))) {
   auto problems = config::validate(settings_);
   if (!problems.empty()) throw config::configuration_error(std::move(problems));
   auto connections = std::move(settings_.connections);
@@ -82,9 +84,10 @@ std::shared_ptr<driver> manager_core::driver_for(config::database_type type) con
 }
 
 connection_pointer manager_core::insert(config::connection configuration) {
+  const auto& inherited = configuration.type == config::database_type::redis ? redis_defaults_ : defaults_;
   auto limits = configuration.overrides.empty()
-                    ? defaults_
-                    : std::make_shared<const config::tuning>(configuration.overrides.applied_to(*defaults_));
+                    ? inherited
+                    : std::make_shared<const config::tuning>(configuration.overrides.applied_to(*inherited));
   const auto type = configuration.type;
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
   auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), *work_,

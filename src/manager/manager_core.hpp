@@ -99,6 +99,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   clock& time_;
   log::logger log_;
   const std::shared_ptr<const config::tuning> defaults_;
+  const std::shared_ptr<const config::tuning> redis_defaults_;  // Redis has some of its own
 
   mutable std::shared_mutex mutex_;
   std::array<names, 2> by_name_;  // by name space; keys: the states' names

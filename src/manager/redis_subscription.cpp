@@ -143,7 +143,11 @@ task<redis_reply> redis_subscription::state::next_push() {
     } catch (const error& problem) {
       failure = problem;
     }
-    if (!session_lost(*failure) || failure->portable_code() == errc::connection_closed) throw *failure;
+    if (!session_lost(*failure)) throw *failure;
+    if (failure->portable_code() == errc::connection_closed) {  // on purpose
+      drop();
+      throw *failure;
+    }
     interruptions.fetch_add(1, std::memory_order_relaxed);
     drop();
   }
