@@ -145,8 +145,8 @@ texts apply_url(connection& target, const scheme_row& scheme, std::string_view a
   }
   if (parts->hosts.size() > 1 && !many_hosts(target, *parts)) {
     return {
-        "the URL has more than one host; only postgres, mongodb, sentinel and a Redis cluster (?cluster=true) allow "
-        "that"};
+        "the URL has more than one host; only postgres and mongodb allow that, and Redis with sentinel:// or "
+        "?cluster=true"};
   }
   if (parts->user && !parts->user->empty()) where.user = *parts->user;
   if (parts->password) where.password = secret(std::move(*parts->password));

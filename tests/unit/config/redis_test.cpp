@@ -51,6 +51,11 @@ TEST(redis_url, sentinels) {
   EXPECT_NE(problems_of("sentinel://a,b/m/x"), "");
 }
 
+TEST(redis_url, a_password_for_sentinels_stays_secret) {
+  EXPECT_EQ(redact_url("sentinel://a/m?sentinel_password=hunter2&x=1").find("hunter2"), std::string::npos);
+  EXPECT_EQ(problems_of("sentinel://a,b/m/x?sentinel_password=hunter2").find("hunter2"), std::string::npos);
+}
+
 TEST(redis_url, clusters) {
   const auto many = from("redis://a,b:7001/?cluster=true");
   EXPECT_EQ(many.where.host, "a:6379,b:7001");
