@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "drivers/redis/dial.hpp"
-#include "drivers/redis/session.hpp"
+#include "drivers/redis/open.hpp"
+#include "drivers/redis/sentinel.hpp"
 
 #include <polypool/redis.hpp>
 
@@ -14,22 +14,34 @@ class redis_driver final : public driver {
   task<std::unique_ptr<polypool::session>> connect(const endpoint& where) override;
 };
 
-task<std::unique_ptr<polypool::session>> open_one(std::shared_ptr<const session_settings> settings,
-                                                  const server_address& to, duration connect_timeout, bool own_limit) {
-  dialer way(*settings, to, connect_timeout, own_limit);
-  task<std::unique_ptr<wire>> dialing = way.dial();
-  std::unique_ptr<wire> line = co_await std::move(dialing);
+// The primary that sentinels name may have just been demoted: then it is refused, and the pool tries again.
+task<std::unique_ptr<polypool::session>> open_primary(std::shared_ptr<const session_settings> settings,
+                                                      duration connect_timeout, bool own_limit) {
+  task<server_address> finding = find_primary(*settings, connect_timeout);
+  const server_address found = co_await std::move(finding);
+  task<std::unique_ptr<session>> opening = open_session(settings, found, connect_timeout, own_limit, true);
+  std::unique_ptr<session> made = co_await std::move(opening);
   std::optional<error> failure;
   try {
-    task<server_facts> introducing = introduce(*line, introduction_of(*settings));
-    server_facts facts = co_await std::move(introducing);
-    std::unique_ptr<polypool::session> made =
-        std::make_unique<session>(std::move(line), std::move(facts), settings, false);
-    co_return std::move(made);
+    task<void> probing = made->probe();
+    co_await std::move(probing);
   } catch (const error& problem) {
     failure = problem;
   }
-  throw way.explained(std::move(*failure));
+  if (failure) {
+    throw error(errc::connect_failed, "cannot connect to Redis at " + found.text() + ": " + failure->cause())
+        .with_disposition(disposition::retryable);
+  }
+  std::unique_ptr<polypool::session> out = std::move(made);
+  co_return std::move(out);
+}
+
+task<std::unique_ptr<polypool::session>> open_single(std::shared_ptr<const session_settings> settings,
+                                                     duration connect_timeout, bool own_limit) {
+  const server_address to = settings->servers.front();
+  task<std::unique_ptr<session>> opening = open_session(settings, to, connect_timeout, own_limit, false);
+  std::unique_ptr<polypool::session> out = co_await std::move(opening);
+  co_return std::move(out);
 }
 
 task<std::unique_ptr<polypool::session>> redis_driver::connect(const endpoint& where) {
@@ -39,8 +51,9 @@ task<std::unique_ptr<polypool::session>> redis_driver::connect(const endpoint& w
   const bool own_limit = limit < env.deadline;
   if (own_limit) env.deadline = limit;
   auto settings = std::make_shared<const session_settings>(settings_for(where));
-  const server_address& to = settings->servers.front();
-  task<std::unique_ptr<polypool::session>> opening = open_one(settings, to, where.connect_timeout, own_limit);
+  task<std::unique_ptr<polypool::session>> opening = settings->sentinel_master.empty()
+                                                         ? open_single(settings, where.connect_timeout, own_limit)
+                                                         : open_primary(settings, where.connect_timeout, own_limit);
   co_return co_await std::move(opening).in(env);
 }
 
