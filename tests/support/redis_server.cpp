@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <netdb.h>
 #include <signal.h>
@@ -199,17 +200,33 @@ bool redis_playground::sessions_become(int wanted) {
   return wait_until([&] { return sessions() == wanted; });
 }
 
-std::uint16_t free_port() {
+namespace {
+
+// Binds for a moment. @param wanted 0: any @return 0 when it is taken
+std::uint16_t bindable(std::uint16_t wanted) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in place{};
   place.sin_family = AF_INET;
+  place.sin_port = htons(wanted);
   place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof place;
-  ::bind(descriptor, reinterpret_cast<sockaddr*>(&place), size);
+  const bool bound = ::bind(descriptor, reinterpret_cast<sockaddr*>(&place), size) == 0;
   ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&place), &size);
   ::close(descriptor);
-  return ntohs(place.sin_port);
+  return bound ? ntohs(place.sin_port) : std::uint16_t{0};
 }
+
+// A node of a cluster talks to the others on the port that is 10,000 above its own.
+std::uint16_t free_port_of_node() {
+  for (;;) {
+    const auto port = bindable(0);
+    if (port < 55'000 && bindable(static_cast<std::uint16_t>(port + 10'000)) != 0) return port;
+  }
+}
+
+}  // namespace
+
+std::uint16_t free_port() { return bindable(0); }
 
 std::string private_redis::why_not() {
   return std::system("command -v redis-server >/dev/null 2>&1") == 0 ? "" : "redis-server is not installed";
@@ -220,12 +237,13 @@ private_redis::private_redis(redis_lines settings, std::string program)
   if (const auto found = settings_.find("requirepass"); found != settings_.end()) address_.password = found->second;
   // Somebody else may take the port before the server does.
   for (int attempt = 0; attempt < 5; ++attempt) {
-    address_.port = free_port();
+    address_.port = settings_.contains("cluster-enabled") ? free_port_of_node() : free_port();
     try {
       start();
       return;
     } catch (const std::runtime_error&) {
       if (attempt == 4) throw;
+      std::filesystem::remove(folder_.file("redis.conf"));  // has the port that was taken
     }
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "drivers/redis/cluster_session.hpp"
 #include "drivers/redis/open.hpp"
 #include "drivers/redis/sentinel.hpp"
 
@@ -44,6 +45,22 @@ task<std::unique_ptr<polypool::session>> open_single(std::shared_ptr<const sessi
   co_return std::move(out);
 }
 
+task<std::unique_ptr<polypool::session>> open_cluster(std::shared_ptr<const session_settings> settings,
+                                                      duration connect_timeout) {
+  auto made = std::make_unique<cluster_session>(std::move(settings), connect_timeout);
+  task<void> starting = made->start();
+  co_await std::move(starting);
+  std::unique_ptr<polypool::session> out = std::move(made);
+  co_return std::move(out);
+}
+
+task<std::unique_ptr<polypool::session>> open_any(std::shared_ptr<const session_settings> settings,
+                                                  duration connect_timeout, bool own_limit) {
+  if (settings->cluster) return open_cluster(std::move(settings), connect_timeout);
+  if (!settings->sentinel_master.empty()) return open_primary(std::move(settings), connect_timeout, own_limit);
+  return open_single(std::move(settings), connect_timeout, own_limit);
+}
+
 task<std::unique_ptr<polypool::session>> redis_driver::connect(const endpoint& where) {
   environment env = co_await this_environment();
   time_point limit = no_deadline;
@@ -51,9 +68,7 @@ task<std::unique_ptr<polypool::session>> redis_driver::connect(const endpoint& w
   const bool own_limit = limit < env.deadline;
   if (own_limit) env.deadline = limit;
   auto settings = std::make_shared<const session_settings>(settings_for(where));
-  task<std::unique_ptr<polypool::session>> opening = settings->sentinel_master.empty()
-                                                         ? open_single(settings, where.connect_timeout, own_limit)
-                                                         : open_primary(settings, where.connect_timeout, own_limit);
+  task<std::unique_ptr<polypool::session>> opening = open_any(std::move(settings), where.connect_timeout, own_limit);
   co_return co_await std::move(opening).in(env);
 }
 

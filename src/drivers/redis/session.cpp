@@ -80,8 +80,13 @@ task<redis_reply> session::execute_blocking(const redis_command& what) {
 
 task<std::vector<redis_reply>> session::pipeline(const redis_batch& what) {
   if (what.effect() >= redis_effect::subscribes) refuse("one of these", what.effect());
+  traces_ |= what.traces();
+  task<std::vector<redis_reply>> running = pipeline_of_cluster(what);
+  co_return co_await std::move(running);
+}
+
+task<std::vector<redis_reply>> session::pipeline_of_cluster(const redis_batch& what) {
   std::vector<redis_reply> replies(what.size());
-  if (what.traces().any()) traces_ |= what.traces();
   task<void> exchanging = wire_->exchange(what.wire(), replies);
   co_await std::move(exchanging);
   for (const auto& each : replies) {

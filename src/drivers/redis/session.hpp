@@ -29,6 +29,8 @@ class session final : public key_value_session {
 
   task<redis_reply> execute(const redis_command& what) override;
   task<std::vector<redis_reply>> pipeline(const redis_batch& what) override;
+  /// The same for what leaves nothing behind although it looks like it: ASKING before a command, whole transactions.
+  task<std::vector<redis_reply>> pipeline_of_cluster(const redis_batch& what);
   task<void> send(const redis_command& what) override;
   task<redis_reply> next_push() override { return wire_->next_push(); }
   std::size_t outstanding() const noexcept override { return wire_->outstanding(); }
