@@ -31,7 +31,8 @@ task<std::unique_ptr<cursor>> session::open(statement what) {
       }
     }
     if (use) {
-      use = co_await send(use, what);
+      const bool sent = co_await execute_prepared(*use, what);
+      if (!sent) use = co_await send_anew(*use, what);
       co_await rows->start(*use);
     }
     std::unique_ptr<cursor> out = std::move(rows);

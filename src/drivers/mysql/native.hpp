@@ -61,6 +61,9 @@ class library_call {
     note(Start(subject), 0);
   }
 
+  /// A call that was made the plain way, since it had nothing to wait for.
+  void done_at_once(int outcome) noexcept { note(0, outcome); }
+
   /// True when it waits for the socket.
   bool waiting() const noexcept { return wanted_ != 0; }
   bool writing() const noexcept { return (wanted_ & MYSQL_WAIT_WRITE) != 0; }
@@ -122,5 +125,8 @@ class library_call {
 
 /// Ends a call that nobody waits for any more: shuts its socket down, so that it fails and gives back what it holds.
 void finish_abandoned(library_call& call, MYSQL* connection) noexcept;
+
+/// The next packet is in the library's memory as a whole, so that a call that reads one packet waits for nothing.
+bool packet_is_here(const MYSQL* connection) noexcept;
 
 }  // namespace polypool::mysql

@@ -150,8 +150,8 @@ void parameter_list::bind(std::span<const value> values, std::span<const std::ui
 
 void parameter_list::clear() noexcept {
   binds_.clear();
-  times_.clear();
-  texts_.clear();
+  if (!times_.empty()) times_.clear();
+  if (!texts_.empty()) texts_.clear();
   bytes_ = 0;
 }
 

@@ -17,7 +17,11 @@ void session::expect_rows(prepared_statement& use) {
 
 void session::start_fetch(const prepared_statement& use) {
   step_ = step::fetch;
-  call_.start<mysql_stmt_fetch_start, mysql_stmt_fetch_cont>(use.handle.get());
+  if (packet_is_here(raw_)) {  // no need for a stack of its own
+    call_.done_at_once(mysql_stmt_fetch(use.handle.get()));
+  } else {
+    call_.start<mysql_stmt_fetch_start, mysql_stmt_fetch_cont>(use.handle.get());
+  }
 }
 
 // After the fetch. @return false at the end

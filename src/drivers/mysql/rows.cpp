@@ -12,7 +12,7 @@ namespace polypool::mysql {
 // row_splitter -------------------------------------------------------------------------------------------------------
 
 void row_splitter::expect(const result_shape& shape, const MYSQL* connection) {
-  values_.assign(shape.wire().size(), std::string_view());
+  values_.resize(shape.wire().size());
   columns_ = shape.wire().data();
   connection_ = connection;
   malformed_ = false;

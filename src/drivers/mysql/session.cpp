@@ -86,7 +86,8 @@ task<result> session::execute(statement what) {
         co_return co_await run_plain(what.text(), kind);
       }
     }
-    use = co_await send(use, what);
+    const bool sent = co_await execute_prepared(*use, what);
+    if (!sent) use = co_await send_anew(*use, what);
     result out = co_await collect(*use);
     after_success(use->kind);
     if (once_.handle) co_await drop_once();

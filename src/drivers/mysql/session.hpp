@@ -86,7 +86,7 @@ class session final : public sql_session {
   sql_dialect text_dialect() const noexcept;
   prepared_statement* cached(std::string_view text) noexcept;
   task<prepared_statement*> obtain(std::string_view text, statement_kind kind);
-  task<prepared_statement*> send(prepared_statement* use, statement what);
+  task<prepared_statement*> send_anew(prepared_statement& stale, statement what);
   task<prepared_statement> prepare(std::string_view text, statement_kind kind);
   task<unsigned int> prepare_raw();
   task<void> close(MYSQL_STMT* old);

@@ -116,19 +116,18 @@ task<void> session::drop_once() {
   co_await close(old);
 }
 
-// Sends a statement. One that the server does not know any more, or whose table has other columns now, is prepared
-// again, where that is safe. @return the statement whose results come
-task<prepared_statement*> session::send(prepared_statement* use, statement what) {
-  const bool sent = co_await execute_prepared(*use, what);
-  if (sent) co_return use;
-  const statement_kind kind = use->kind;
+// A statement that the server does not know any more, or whose table has other columns now, is prepared and sent again.
+// @return the statement whose results come
+task<prepared_statement*> session::send_anew(prepared_statement& stale, statement what) {
+  const statement_kind kind = stale.kind;
   co_await forget(what.text());
-  use = co_await obtain(what.text(), kind);
-  const bool sent_now = use != nullptr && co_await execute_prepared(*use, what);
-  if (!sent_now) throw error(errc::database_error, "the server refuses the statement just after preparing it");
+  prepared_statement* const use = co_await obtain(what.text(), kind);
+  const bool sent = use != nullptr && co_await execute_prepared(*use, what);
+  if (!sent) throw error(errc::database_error, "the server refuses the statement just after preparing it");
   co_return use;
 }
 
+// Sends a statement and waits until it is under way.
 // @return false when the statement is stale and has not run, or may run again
 task<bool> session::execute_prepared(prepared_statement& use, statement what) {
   MYSQL_STMT* const raw = use.handle.get();
@@ -140,8 +139,12 @@ task<bool> session::execute_prepared(prepared_statement& use, statement what) {
   if (!use.order.empty()) mysql_stmt_bind_param(raw, parameters_.data());
   sending(raw);
   call_.start<mysql_stmt_execute_start, mysql_stmt_execute_cont>(raw);
-  parameters_.clear();  // the library has its own copy
-  if (call_.waiting()) co_await wait();
+  parameters_.clear();       // the library has its own copy
+  while (call_.waiting()) {  // wait(), without its coroutine: every statement comes along here
+    const auto how = co_await link_.ready(call_.interest());
+    if (how != wait_result::ready) throw link_.gave_up(how);
+    call_.proceed();
+  }
   if (call_.outcome() == 0) [[likely]]
     co_return true;
   const auto number = mysql_stmt_errno(raw);
