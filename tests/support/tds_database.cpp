@@ -129,9 +129,9 @@ struct tds_database::functions {
   }
 };
 
-tds_database::tds_database(const std::string& uri, int number) : number_(number) {
-  constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(uri.c_str(), &db_, flags, nullptr) != SQLITE_OK) {
+tds_database::tds_database(const std::string& file, int number) : number_(number) {
+  constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  if (sqlite3_open_v2(file.c_str(), &db_, flags, nullptr) != SQLITE_OK) {
     sqlite3_close_v2(db_);
     throw std::runtime_error("the test server's database does not open");
   }
@@ -150,7 +150,7 @@ tds_database::tds_database(const std::string& uri, int number) : number_(number)
   define("session_context", 1, &functions::setting);
   sqlite3_progress_handler(db_, 20000, &functions::progress, this);
   sqlite3_busy_handler(db_, &functions::busy, this);
-  execute("PRAGMA foreign_keys = ON");
+  execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON");
 }
 
 tds_database::~tds_database() { sqlite3_close_v2(db_); }
@@ -207,7 +207,7 @@ bool tds_database::run_transaction(const std::vector<std::string>& words, tds_re
   const std::string name = is_transaction_word(word(1)) ? word(2) : std::string();
   if (word(0) == "begin" && is_transaction_word(word(1))) {
     if (depth_ == 0) {
-      execute("BEGIN IMMEDIATE");
+      execute("BEGIN");
       transaction_ = next_transaction_++;
       results.transaction_began(transaction_);
     }
@@ -338,6 +338,9 @@ void tds_database::fail(int code) {
     return words.substr(std::min(words.find(part) + part.size(), words.size()));
   };
   if ((code & 0xFF) == SQLITE_INTERRUPT || interrupted_) throw tds_attention();
+  if (code == SQLITE_BUSY_SNAPSHOT) {
+    throw tds_error(3960, 16, "Snapshot isolation transaction aborted due to update conflict.");
+  }
   if ((code & 0xFF) == SQLITE_BUSY) throw tds_error(1222, 16, "Lock request time out period exceeded.");
   if (has("UNIQUE constraint")) {
     throw tds_error(2627, 14,
@@ -346,6 +349,7 @@ void tds_database::fail(int code) {
   if (has("FOREIGN KEY constraint")) {
     throw tds_error(547, 16, "The statement conflicted with the FOREIGN KEY constraint.");
   }
+  if (has("polypool_type")) throw tds_error(8114, 16, "Error converting data type nvarchar to bigint.");
   if (has("CHECK constraint"))
     throw tds_error(547, 16, "The statement conflicted with the CHECK constraint \"" + after("failed: ") + "\".");
   if (has("NOT NULL constraint")) {
@@ -358,7 +362,7 @@ void tds_database::fail(int code) {
     throw tds_error(195, 15, "'" + after("no such function: ") + "' is not a recognized built-in function name.");
   if (has("already exists"))
     throw tds_error(2714, 16, "There is already an object with that name in the database: " + words);
-  if (has("syntax error")) throw tds_error(102, 15, "Incorrect syntax: " + words + ".");
+  if (has("syntax error") || has("incomplete input")) throw tds_error(102, 15, "Incorrect syntax: " + words + ".");
   throw tds_error(50000, 16, words);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the test server understands of T-SQL, run by an SQLite database in memory.
+// What the test server understands of T-SQL, run by an SQLite database.
 #pragma once
 
 #include "support/tds_values.hpp"
@@ -55,8 +55,8 @@ class tds_results {
 /// One session's view of the database. Its statements are T-SQL as far as tests need it, and SQLite's SQL beyond that.
 class tds_database {
  public:
-  /// @param uri of a database that sessions share @param number the session's
-  tds_database(const std::string& uri, int number);
+  /// @param file that sessions share @param number the session's
+  tds_database(const std::string& file, int number);
   ~tds_database();
   tds_database(const tds_database&) = delete;
   tds_database& operator=(const tds_database&) = delete;

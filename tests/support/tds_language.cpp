@@ -92,6 +92,8 @@ std::string tds_translated(std::string_view statement) {
   std::string before;
   bool temporary = false;
   bool casting = false;
+  const auto start = tds_words(statement);
+  const bool creates = start.size() > 1 && start[0] == "create" && start[1] == "table";
   const char* last_end = nullptr;  // signs that touch stay together
   for (auto token = scanner.next(); token.kind != token_kind::end; token = scanner.next()) {
     const std::string word = token.kind == token_kind::word ? lower(token.text) : std::string(token.text);
@@ -129,7 +131,11 @@ std::string tds_translated(std::string_view statement) {
       out += word == "table" || word == "create" ? (word == "table" ? "TABLE" : "CREATE") : std::string(token.text);
       if (word != "(") casting = false;
     }
-    before = word;
+    // SQLite keeps anything in any column; SQL Server does not.
+    if (creates && (word == "int" || word == "bigint" || word == "smallint" || word == "tinyint")) {
+      out += " CONSTRAINT polypool_type CHECK (typeof(" + before + ") IN ('integer', 'null'))";
+    }
+    before = token.kind == token_kind::word ? word : std::string(token.text);
     last_end = token.text.data() + token.text.size();
   }
   return out;

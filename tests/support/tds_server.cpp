@@ -20,9 +20,6 @@ struct tds_server::connection {
 };
 
 tds_server::tds_server() {
-  static std::atomic<int> counter = 0;
-  uri_ = "file:/polypool-tds-" + std::to_string(++counter) + "?vfs=memdb";
-  keeper_ = std::make_unique<tds_database>(uri_, 0);
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;

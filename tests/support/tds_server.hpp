@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small SQL Server for tests: it speaks TDS 7.4 and runs simple SQL in an SQLite database in memory.
+// A small SQL Server for tests: it speaks TDS 7.4 and runs simple SQL in an SQLite database.
 #pragma once
 
 #include "support/tds_database.hpp"
 #include "support/tds_wire.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <polypool/driver.hpp>
 
@@ -38,6 +39,11 @@ class tds_server {
   void start();
   void most_sessions(int count) noexcept { most_sessions_ = count; }
   void read_only(bool on) noexcept { read_only_ = on; }
+  /// Whether it can encrypt; at first it cannot.
+  void encrypts(bool on) noexcept { encrypts_ = on; }
+  /// Sessions that were encrypted as a whole, and at least while they logged in.
+  int encrypted() const noexcept { return encrypted_; }
+  int hidden_logins() const noexcept { return hidden_logins_; }
   /// Sessions that are logged in now.
   int sessions() const noexcept { return sessions_; }
   /// Statements that were cancelled by an attention so far.
@@ -54,14 +60,18 @@ class tds_server {
   void accept_all();
   void end_all();
 
-  std::string uri_;
-  std::unique_ptr<tds_database> keeper_;  // the database lives as long as somebody has it open
+  temporary_folder folder_;
+  std::string file_ = folder_.file("tds.db");
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<int> most_sessions_ = 1000;
   std::atomic<bool> read_only_ = false;
+  std::atomic<bool> encrypts_ = false;
+  tds_certificate certificate_;
   std::atomic<int> sessions_ = 0;
   std::atomic<int> attentions_ = 0;
+  std::atomic<int> encrypted_ = 0;
+  std::atomic<int> hidden_logins_ = 0;
   std::atomic<int> next_number_ = 51;
   std::array<std::atomic<int>, 16> calls_{};
   std::mutex mutex_;

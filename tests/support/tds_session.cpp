@@ -13,6 +13,19 @@ enum procedure : std::uint16_t {
   sp_unprepare = 15,
 };
 
+enum class encryption : std::uint8_t { off = 0, on = 1, not_supported = 2, required = 3 };
+
+// The option with number 1; off when it is not there.
+encryption wished_encryption(std::string_view prelogin) {
+  for (std::size_t at = 0; at + 5 <= prelogin.size() && static_cast<std::uint8_t>(prelogin[at]) != 0xFF; at += 5) {
+    if (prelogin[at] != 1) continue;
+    const auto offset = static_cast<std::size_t>(static_cast<std::uint8_t>(prelogin[at + 1])) << 8 |
+                        static_cast<std::uint8_t>(prelogin[at + 2]);
+    if (offset < prelogin.size()) return static_cast<encryption>(prelogin[offset]);
+  }
+  return encryption::off;
+}
+
 // What stands before a batch or a call: the transaction it belongs to.
 void skip_headers(tds_reader& in) {
   const auto size = in.number<std::uint32_t>();
@@ -65,11 +78,16 @@ void tds_session::serve() {
   }
 }
 
-// Version, no encryption, no MARS.
+// Version, encryption, no MARS.
 void tds_session::answer_prelogin() {
-  if (channel_.receive().type != tds_packet::prelogin) throw tds_broken("no PRELOGIN");
+  const auto asked = channel_.receive();
+  if (asked.type != tds_packet::prelogin) throw tds_broken("no PRELOGIN");
+  const auto wish = wished_encryption(asked.data);
+  encryption answer = encryption::not_supported;
+  if (server_.encrypts_ && wish != encryption::not_supported) {
+    answer = wish == encryption::off ? encryption::off : encryption::on;
+  }
   tds_writer out;
-  constexpr std::uint8_t not_supported = 2;
   const auto option = [&](std::uint8_t number, std::uint16_t offset, std::uint16_t size) {
     out.byte(number);
     out.byte(static_cast<std::uint8_t>(offset >> 8));
@@ -83,15 +101,20 @@ void tds_session::answer_prelogin() {
   option(4, values_at + 7, 1);
   out.byte(0xFF);
   for (const std::uint8_t byte : {16, 0, 0x10, 0x00, 0, 0}) out.byte(byte);
-  out.byte(not_supported);
+  out.byte(static_cast<std::uint8_t>(answer));
   out.byte(0);
   flush(out);
   channel_.finish();
+  if (answer == encryption::not_supported) return;
+  channel_.start_tls(server_.certificate_);
+  only_login_hidden_ = answer == encryption::off;
+  ++(only_login_hidden_ ? server_.hidden_logins_ : server_.encrypted_);
 }
 
 bool tds_session::log_in() {
   const auto message = channel_.receive();
   if (message.type != tds_packet::login) throw tds_broken("no LOGIN7");
+  if (only_login_hidden_) channel_.stop_tls();
   const std::string_view data = message.data;
   const auto field = [&](std::size_t place) {
     tds_reader in(data);
@@ -127,7 +150,7 @@ bool tds_session::log_in() {
   }
   ++server_.sessions_;
   logged_in_ = true;
-  database_ = std::make_unique<tds_database>(server_.uri_, server_.next_number_++);
+  database_ = std::make_unique<tds_database>(server_.file_, server_.next_number_++);
   send_change(1, "test", "master");
   tds_writer out;
   const std::string name = "Microsoft SQL Server";

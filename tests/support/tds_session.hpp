@@ -59,6 +59,7 @@ class tds_session final : public tds_results {
   std::map<std::int32_t, prepared> prepared_;
   std::int32_t next_handle_ = 1;
   bool logged_in_ = false;
+  bool only_login_hidden_ = false;
   bool in_rpc_ = false;
   bool attended_ = false;  // an attention came while a statement ran
 };

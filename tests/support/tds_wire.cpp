@@ -105,15 +105,42 @@ tds_channel::~tds_channel() { ::close(descriptor_); }
 
 void tds_channel::shut_down() noexcept { ::shutdown(descriptor_, SHUT_RDWR); }
 
-std::string tds_channel::receive_exactly(std::size_t size) {
-  std::string out(size, '\0');
-  for (std::size_t got = 0; got < size;) {
-    const auto count = ::recv(descriptor_, out.data() + got, size - got, 0);
+std::string tds_channel::receive_raw(std::size_t most) {
+  std::string out(most, '\0');
+  for (;;) {
+    const auto count = ::recv(descriptor_, out.data(), most, 0);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) throw tds_gone();
-    got += static_cast<std::size_t>(count);
+    out.resize(static_cast<std::size_t>(count));
+    return out;
   }
+}
+
+std::string tds_channel::receive_some(std::size_t most) {
+  if (!tls_) return receive_raw(most);
+  for (;;) {
+    if (auto plain = tls_->read(most)) return std::move(*plain);
+    tls_->feed(receive_raw(packet_size));
+  }
+}
+
+std::string tds_channel::receive_exactly(std::size_t size) {
+  std::string out;
+  while (out.size() < size) out += receive_some(size - out.size());
   return out;
+}
+
+void tds_channel::start_tls(const tds_certificate& with) {
+  auto fresh = std::make_unique<tds_tls>(with);
+  for (bool done = false; !done;) {
+    const auto message = receive();
+    if (message.type != tds_packet::prelogin) throw tds_broken("no handshake");
+    fresh->feed(message.data);
+    done = fresh->handshake();
+    if (const auto out = fresh->drain(); !out.empty()) send_packet(tds_packet::prelogin, out, true);
+  }
+  sequence_ = 0;
+  tls_ = std::move(fresh);
 }
 
 tds_message tds_channel::receive() {
@@ -132,32 +159,42 @@ tds_message tds_channel::receive() {
 
 void tds_channel::send(std::string_view data) {
   pending_ += data;
-  while (pending_.size() > packet_size - header_size) send_packet(false);
+  while (pending_.size() > packet_size - header_size) send_next(false);
 }
 
 void tds_channel::finish() {
-  send_packet(true);
+  send_next(true);
   sequence_ = 0;
 }
 
-void tds_channel::send_packet(bool last) {
-  const std::size_t body = std::min(pending_.size(), packet_size - header_size);
-  const std::size_t size = body + header_size;
+void tds_channel::send_next(bool last) {
+  const std::size_t size = std::min(pending_.size(), packet_size - header_size);
+  send_packet(tds_packet::answer, std::string_view(pending_).substr(0, size), last);
+  pending_.erase(0, size);
+}
+
+void tds_channel::send_packet(tds_packet type, std::string_view body, bool last) {
+  const std::size_t size = body.size() + header_size;
   std::string packet;
-  packet.push_back(static_cast<char>(tds_packet::answer));
+  packet.push_back(static_cast<char>(type));
   packet.push_back(static_cast<char>(last ? 1 : 0));
   packet.push_back(static_cast<char>(size >> 8));
   packet.push_back(static_cast<char>(size));
   packet.append(2, '\0');
   packet.push_back(static_cast<char>(++sequence_));
   packet.push_back('\0');
-  packet.append(pending_, 0, body);
-  pending_.erase(0, body);
-  for (std::size_t sent = 0; sent < packet.size();) {
-    const auto count = ::send(descriptor_, packet.data() + sent, packet.size() - sent, MSG_NOSIGNAL);
+  packet.append(body);
+  if (!tls_) return send_raw(packet);
+  tls_->write(packet);
+  send_raw(tls_->drain());
+}
+
+void tds_channel::send_raw(std::string_view data) {
+  while (!data.empty()) {
+    const auto count = ::send(descriptor_, data.data(), data.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) throw tds_gone();
-    sent += static_cast<std::size_t>(count);
+    data.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 
@@ -165,7 +202,17 @@ bool tds_channel::attention_within(int milliseconds) {
   pollfd waited{descriptor_, POLLIN, 0};
   if (::poll(&waited, 1, milliseconds) <= 0) return false;
   char type = 0;
-  if (::recv(descriptor_, &type, 1, MSG_PEEK) <= 0) throw tds_gone();
+  if (tls_) {
+    auto first = tls_->read(1, true);
+    if (!first) {
+      tls_->feed(receive_raw(packet_size));
+      first = tls_->read(1, true);
+    }
+    if (!first) return false;
+    type = first->front();
+  } else if (::recv(descriptor_, &type, 1, MSG_PEEK) <= 0) {
+    throw tds_gone();
+  }
   if (static_cast<tds_packet>(type) != tds_packet::attention) return false;
   receive();
   return true;

@@ -2,8 +2,11 @@
 // The bytes of TDS, the protocol of SQL Server: packets, numbers, text.
 #pragma once
 
+#include "support/tds_tls.hpp"
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -79,6 +82,10 @@ class tds_channel {
   tds_channel& operator=(const tds_channel&) = delete;
 
   tds_message receive();
+  /// Encrypts everything from here on; the handshake goes in packets. Throws tds_broken.
+  void start_tls(const tds_certificate& with);
+  /// No more encryption, as where only the login is to be hidden.
+  void stop_tls() noexcept { tls_.reset(); }
   /// Appends to the answer, which goes out whenever a packet is full.
   void send(std::string_view data);
   /// Sends what is left as the answer's last packet.
@@ -90,8 +97,13 @@ class tds_channel {
 
  private:
   std::string receive_exactly(std::size_t size);
-  void send_packet(bool last);
+  std::string receive_some(std::size_t most);
+  std::string receive_raw(std::size_t most);
+  void send_packet(tds_packet type, std::string_view body, bool last);
+  void send_next(bool last);
+  void send_raw(std::string_view data);
   int descriptor_;
+  std::unique_ptr<tds_tls> tls_;
   std::string pending_;
   std::uint8_t sequence_ = 0;
 };

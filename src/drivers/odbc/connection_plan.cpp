@@ -188,6 +188,10 @@ void planner::sqlite() {
   add_if("Database", where_.database);
   add_default("StepAPI", "1");  // rows one by one instead of all in memory
   add_default("FKSupport", "1");
+  if (!plan_.owns_data) {
+    add_default("JournalMode", "WAL");  // readers and a writer do not wait for each other
+    add_default("SyncPragma", "NORMAL");
+  }
   add_default("Timeout", "5000");  // milliseconds to wait for locks
 }
 

@@ -60,6 +60,7 @@ class connection_string {
 
  private:
   std::string written(std::string_view key, std::string_view value) const;
+  void grow(std::size_t more);
   driver_family family_;
   std::string text_;
 };

@@ -6,6 +6,8 @@
 #include <polypool/error.hpp>
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 namespace polypool::odbc {
 namespace {
@@ -75,7 +77,19 @@ void connection_string::add(std::string_view key, std::string_view value) {
   }
   if (value.contains('\0')) refuse(key, "has a NUL character in its value");
   if (!is_valid_utf8(value)) refuse(key, "has a value that is not valid UTF-8");
-  text_.append(key).append("=").append(written(key, value)).append(";");
+  std::string text = written(key, value);
+  if (text_.capacity() - text_.size() < key.size() + text.size() + 2) grow(key.size() + text.size());
+  text_.append(key).append("=").append(text).append(";");
+  ::explicit_bzero(text.data(), text.size());  // it may be the password
+}
+
+// So that no copy of what is there stays behind.
+void connection_string::grow(std::size_t more) {
+  std::string larger;
+  larger.reserve(2 * (text_.size() + more) + 1024);
+  larger = text_;
+  ::explicit_bzero(text_.data(), text_.size());
+  text_ = std::move(larger);
 }
 
 }  // namespace polypool::odbc

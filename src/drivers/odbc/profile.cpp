@@ -37,7 +37,7 @@ driver_family family_of(std::string_view library) noexcept {
   const std::string name = lower(library);
   if (name.contains("psqlodbc")) return driver_family::psqlodbc;
   if (name.contains("sqlite3odbc")) return driver_family::sqlite;
-  if (name.contains("tdsodbc") || name.contains("tdsodbc")) return driver_family::freetds;
+  if (name.contains("tdsodbc")) return driver_family::freetds;
   if (name.contains("msodbcsql")) return driver_family::microsoft;
   return driver_family::other;
 }

@@ -35,8 +35,18 @@ session::session(std::shared_ptr<shared_parts> parts, std::shared_ptr<const conn
     : parts_(std::move(parts)), plan_(std::move(plan)), connection_(std::move(made)) {}
 
 session::~session() {
-  if (running_) connection_->cut();
+  if (running_) end_running_call();
   let_go(std::move(connection_));
+}
+
+// Cuts its socket, and asks the database to end it.
+void session::end_running_call() noexcept {
+  connection_->cut();
+  try {
+    if (const auto call = connection_->running_call()) bring_back(parts_->threads, connection_, call, std::nullopt);
+  } catch (...) {
+    // No thread to ask the database with; the call ends when it ends.
+  }
 }
 
 bool session::broken() const noexcept {
@@ -47,12 +57,7 @@ bool session::broken() const noexcept {
 void session::interrupt() noexcept {
   interrupted_.store(true);
   const std::scoped_lock lock(mutex_);
-  connection_->cut();
-  try {
-    if (const auto call = connection_->running_call()) bring_back(parts_->threads, connection_, call, std::nullopt);
-  } catch (...) {
-    // No thread to ask the database with; the call ends when it ends.
-  }
+  end_running_call();
 }
 
 native_handle session::native() noexcept {
@@ -202,7 +207,7 @@ bool row_cursor::is_over() const noexcept {
 task<std::shared_ptr<const row_block>> row_cursor::next() {
   std::shared_ptr<const row_block> out;
   if (ended_) co_return out;
-  if (owner_->running_ || is_over()) {
+  if (lost_ || owner_->running_ || is_over()) {
     owner_->check_usable(co_await this_environment());
     throw error(errc::invalid_argument, "the cursor is over: its session has run something else since");
   }
@@ -211,8 +216,10 @@ task<std::shared_ptr<const row_block>> row_cursor::next() {
   try {
     out = co_await std::move(call);
   } catch (const error& problem) {
-    const bool in_time = problem.portable_code() != errc::deadline_exceeded || owner_->running_ != nullptr;
-    ended_ = in_time && !owner_->running_;
+    // What the database says ends the rows; what was given up has lost some.
+    const auto code = problem.portable_code();
+    lost_ = code == errc::deadline_exceeded || code == errc::cancelled;
+    ended_ = !lost_;
     throw;
   }
   if (!out) {

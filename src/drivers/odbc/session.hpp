@@ -65,6 +65,7 @@ class session final : public sql_session {
   task<std::invoke_result_t<Body&, connection&>> elsewhere(Body body);
   template <class Body>
   task<std::invoke_result_t<Body&, connection&>> perform(Body body);
+  void end_running_call() noexcept;
   task<void> attend();
   task<void> recover();
   task<void> reset_now();
@@ -102,6 +103,7 @@ class row_cursor final : public cursor {
   std::uint64_t execution_;
   std::uint64_t affected_ = 0;
   bool ended_ = false;
+  bool lost_ = false;  // a call was given up, and rows with it
 };
 
 }  // namespace polypool::odbc

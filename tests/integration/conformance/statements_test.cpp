@@ -159,6 +159,7 @@ TEST_P(conformance_statements, scripts) {
 }
 
 TEST_P(conformance_statements, one_text_is_one_statement) {
+  if (GetParam().batches) GTEST_SKIP() << "it may be several there";
   auto handle = db();
   handle.execute("INSERT INTO t (a) VALUES (1)");
   try {

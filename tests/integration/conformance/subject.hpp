@@ -2,7 +2,8 @@
 // The databases that the conformance tests run on: one body of tests, and here what differs from database to database.
 //
 // A driver takes part with a file NAME_subject.cpp beside this one that holds an `add_subject` (see
-// sqlite_subject.cpp); it is compiled when POLYPOOL_NAME is on, where NAME is the file's first word.
+// sqlite_subject.cpp); it is compiled when the build has all drivers that NAME names: odbc_postgres_subject.cpp wants
+// two.
 #pragma once
 
 #include <polypool/config.hpp>
@@ -55,6 +56,10 @@ struct subject {
   /// Text that is no number is refused by a column of numbers.
   bool strict_types = true;
   bool read_only_transactions = true;
+  /// A reset may make a new connection underneath.
+  bool reset_keeps_session = true;
+  /// A text may be several statements, since nothing separates them reliably (T-SQL).
+  bool batches = false;
   /// An error in a transaction spoils all of it.
   bool errors_end_transactions = false;
 

@@ -55,6 +55,21 @@ TEST_P(mssql_connect, tls) {
   }
   to.tls = tls_mode::require;
   EXPECT_EQ(refused(to).portable_code(), errc::connect_failed) << "this server has none";
+  server_->encrypts(true);
+  {
+    mssql_client db(go_, to);
+    EXPECT_EQ(server_->encrypted(), 1);
+    EXPECT_EQ(db.query("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5000) SELECT x FROM c").size(),
+              5000u);
+    failure_of(go_, with_timeout(50ms, db.executing("WAITFOR DELAY '00:01:00'")));
+    EXPECT_EQ(db.text("SELECT 7"), "7");
+  }
+  to.tls = tls_mode::prefer;
+  {
+    mssql_client db(go_, to);
+    EXPECT_EQ(db.text("SELECT 8"), "8");
+    EXPECT_EQ(server_->hidden_logins(), 1);
+  }
   to.tls = tls_mode::verify_full;
   const auto problem = refused(to);
   EXPECT_EQ(problem.portable_code(), errc::invalid_configuration);
@@ -115,7 +130,7 @@ std::unique_ptr<manager> manager_of(const tds_server& server) {
 }
 
 TEST_F(mssql_manager, works_with_sql_server) {
-  if (!std::filesystem::exists(freetds_library)) GTEST_SKIP() << "FreeTDS (package tdsodbc) is not installed";
+  if (const auto reason = why_no_library("libtdsodbc.so"); !reason.empty()) GTEST_SKIP() << reason;
   tds_server server;
   const auto mgr = manager_of(server);
   auto db = mgr->sql("sales");
@@ -141,7 +156,7 @@ TEST_F(mssql_manager, works_with_sql_server) {
 }
 
 TEST_F(mssql_manager, three_threads_and_a_hundred_tasks_share_one_connection) {
-  if (!std::filesystem::exists(freetds_library)) GTEST_SKIP() << "FreeTDS (package tdsodbc) is not installed";
+  if (const auto reason = why_no_library("libtdsodbc.so"); !reason.empty()) GTEST_SKIP() << reason;
   tds_server server;
   const auto mgr = manager_of(server);
   mgr->sql("sales").execute_script("CREATE TABLE counter (x int); INSERT INTO counter VALUES (0)");

@@ -2,6 +2,7 @@
 // Sessions over ODBC with the shared PostgreSQL server and with SQLite files, both ways.
 #pragma once
 
+#include "support/odbc_libraries.hpp"
 #include "support/postgres_server.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/ways.hpp"
@@ -9,21 +10,12 @@
 #include <polypool/odbc.hpp>
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 namespace polypool::test {
 
 using namespace std::chrono_literals;
-
-/// Where Debian puts ODBC drivers; named by their paths, so that no odbcinst.ini has to know them.
-inline std::string odbc_library(std::string_view name) { return "/usr/lib/x86_64-linux-gnu/odbc/" + std::string(name); }
-/// Why a driver's tests cannot run here; empty when they can.
-inline std::string why_no_library(std::string_view name) {
-  const std::string path = odbc_library(name);
-  return std::filesystem::exists(path) ? std::string() : "the ODBC driver " + path + " is not installed";
-}
 
 /// A session over ODBC.
 class odbc_client : public sql_client {

@@ -157,6 +157,7 @@ TEST_P(odbc_postgres_stream, a_deadline_ends_the_cursor_and_not_the_session) {
   EXPECT_EQ(problem.portable_code(), errc::deadline_exceeded) << problem.what();
   db.reset();
   EXPECT_FALSE(db->dirty());
+  EXPECT_EQ(failure_of(go_, rows->next()).portable_code(), errc::invalid_argument) << "not the end of the rows";
   EXPECT_EQ(db.text("SELECT 2"), "2");
 }
 

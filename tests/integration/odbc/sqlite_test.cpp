@@ -234,6 +234,14 @@ TEST_P(odbc_sqlite, closed_by_force) {
   EXPECT_TRUE(db->broken());
 }
 
+TEST_P(odbc_sqlite, closed_while_a_statement_runs_on) {
+  auto db = make_client();
+  failure_of(go_, with_timeout(20ms, db.executing(endless)));
+  const auto start = std::chrono::steady_clock::now();
+  db.close();  // and with it the last user of the driver, which waits for its threads
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 20s);
+}
+
 TEST_P(odbc_sqlite, waits_for_locks_and_gives_up) {
   auto first = make_client();
   first.query("CREATE TABLE t (x INT)");
