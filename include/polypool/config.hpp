@@ -60,9 +60,9 @@ struct tuning {
   bool operator==(const tuning&) const = default;
 };
 
-/// The settings that a connection of this type starts from. Redis has its own defaults where `base` has the built-in
-/// ones: min_open_conns 1, max_open_conns 10, conn_max_idle_time 30 s, acquire_timeout 10 s. What was set for all
-/// counts.
+/// The settings that a connection of this type starts from. Two types have defaults of their own where `base` has the
+/// built-in ones; what was set for all counts. MongoDB: min_open_conns 2, max_open_conns 10. Redis: min_open_conns 1,
+/// max_open_conns 10, conn_max_idle_time 30 s, acquire_timeout 10 s.
 tuning defaults_for(database_type type, tuning base) noexcept;
 
 /// The same settings where each may be left out; what is left out comes from the tuning for all.

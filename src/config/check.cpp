@@ -83,7 +83,7 @@ void check_place(const connection& one, const complaint& wrong) {
       return;
     case database_type::mongodb:
       if (const auto word = option("read_preference"); !word.empty()) {
-        const auto known = read_word(word, read_preferences(), "a read preference");
+        const auto known = read_preference_word(word);
         if (!known)
           wrong("read_preference", shown(word) + " " + known.error().why + "; allowed: " + known.error().allowed);
       }
@@ -197,15 +197,20 @@ bool tuning_overrides::empty() const noexcept {
 }
 
 tuning defaults_for(database_type type, tuning base) noexcept {
-  if (type != database_type::redis) return base;
   const tuning untouched;
   const auto instead = [&](auto tuning::* field, auto value) {
     if (base.*field == untouched.*field) base.*field = value;
   };
-  instead(&tuning::max_open_conns, std::uint32_t{10});
-  instead(&tuning::min_open_conns, std::min(std::uint32_t{1}, base.max_open_conns));
-  instead(&tuning::conn_max_idle_time, nanoseconds(std::chrono::seconds(30)));
-  instead(&tuning::acquire_timeout, nanoseconds(std::chrono::seconds(10)));
+  const auto sessions = [&](std::uint32_t fewest, std::uint32_t most) {
+    instead(&tuning::max_open_conns, most);
+    instead(&tuning::min_open_conns, std::min(fewest, base.max_open_conns));
+  };
+  if (type == database_type::mongodb) sessions(2, 10);
+  if (type == database_type::redis) {
+    sessions(1, 10);
+    instead(&tuning::conn_max_idle_time, nanoseconds(std::chrono::seconds(30)));
+    instead(&tuning::acquire_timeout, nanoseconds(std::chrono::seconds(10)));
+  }
   return base;
 }
 

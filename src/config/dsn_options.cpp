@@ -78,9 +78,25 @@ std::string set_connect_timeout_ms(connection& c, const std::string& value) {
 }
 
 std::string set_read_preference(connection& c, const std::string& value) {
-  const auto word = read_word(value, read_preferences(), "a read preference");
+  const auto word = read_preference_word(value);
   if (!word) return refused(word.error());
   c.where.options["read_preference"] = *word;
+  return {};
+}
+
+/// MongoDB's own words for what the pool does.
+template <auto Member>
+std::string set_count(connection& c, const std::string& value) {
+  const auto count = read_integer(value, 0, std::numeric_limits<std::uint32_t>::max());
+  if (!count) return refused(count.error());
+  c.overrides.*Member = static_cast<std::uint32_t>(*count);
+  return {};
+}
+template <auto Member>
+std::string set_milliseconds(connection& c, const std::string& value) {
+  const auto count = read_integer(value, 0, std::numeric_limits<std::int32_t>::max());
+  if (!count) return refused(count.error());
+  c.overrides.*Member = std::chrono::milliseconds(*count);
   return {};
 }
 std::string set_auth_source(connection& c, const std::string& value) {
@@ -158,6 +174,10 @@ constexpr option_row rows[] = {
     {"connection timeout", windows_words, set_connect_timeout},
     {"login timeout", windows_words, set_connect_timeout},
     {"connecttimeoutms", types_of(mongodb), set_connect_timeout_ms},
+    {"minpoolsize", types_of(mongodb), set_count<&tuning_overrides::min_open_conns>},
+    {"maxpoolsize", types_of(mongodb), set_count<&tuning_overrides::max_open_conns>},
+    {"maxidletimems", types_of(mongodb), set_milliseconds<&tuning_overrides::conn_max_idle_time>},
+    {"waitqueuetimeoutms", types_of(mongodb), set_milliseconds<&tuning_overrides::acquire_timeout>},
     {"authsource", types_of(mongodb), set_auth_source},
     {"auth_source", types_of(mongodb), set_auth_source},
     {"replicaset", types_of(mongodb), set_replica_set},

@@ -92,7 +92,7 @@ read_result<void> set_replica_set(draft& t, std::string_view text) {
   return {};
 }
 read_result<void> set_read_preference(draft& t, std::string_view text) {
-  return keep(read_word(text, read_preferences(), "a read preference"), t.made.where.options["read_preference"]);
+  return keep(read_preference_word(text), t.made.where.options["read_preference"]);
 }
 read_result<void> set_busy_timeout(draft& t, std::string_view text) {
   const auto time = read_duration(text);

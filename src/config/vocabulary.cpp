@@ -3,6 +3,7 @@
 
 #include "config/problems.hpp"
 
+#include <polypool/document.hpp>
 #include <polypool/duration.hpp>
 
 #include <algorithm>
@@ -141,10 +142,11 @@ read_result<std::string> read_word(std::string_view text, const std::vector<std:
   return std::unexpected(refusal{"is not " + std::string(kind), joined(words) + suggestion(text, words)});
 }
 
-const std::vector<std::string_view>& read_preferences() {
+read_result<std::string> read_preference_word(std::string_view text) {
   static const std::vector<std::string_view> words{"primary", "primaryPreferred", "secondary", "secondaryPreferred",
                                                    "nearest"};
-  return words;
+  if (const auto found = parse_read_preference(text)) return std::string(to_string(*found));
+  return read_word(text, words, "a read preference");
 }
 const std::vector<std::string_view>& log_levels() {
   static const std::vector<std::string_view> words{"trace", "debug", "info", "warning", "error", "off"};

@@ -34,7 +34,8 @@ read_result<access_style> read_access_style(std::string_view text);
 read_result<std::string> read_word(std::string_view text, const std::vector<std::string_view>& words,
                                    std::string_view kind);
 
-const std::vector<std::string_view>& read_preferences();
+/// MongoDB's spelling of a read preference, also when it was written with underscores.
+read_result<std::string> read_preference_word(std::string_view text);
 const std::vector<std::string_view>& log_levels();
 const std::vector<std::string_view>& log_formats();
 

@@ -53,6 +53,8 @@ manager_core::manager_core(config::settings configuration, manager_options optio
       time_(work_->time()),
       log_(std::move(options.log)),
       defaults_(std::make_shared<const config::tuning>(settings_.defaults)),
+      mongodb_defaults_(std::make_shared<const config::tuning>(
+          config::defaults_for(config::database_type::mongodb, settings_.defaults))),
       redis_defaults_(std::make_shared<const config::tuning>(
           config::defaults_for(config::database_type::redis, settings_.defaults))) {
   auto problems = config::validate(settings_);
@@ -83,8 +85,13 @@ std::shared_ptr<driver> manager_core::driver_for(config::database_type type) con
   return nullptr;
 }
 
+const std::shared_ptr<const config::tuning>& manager_core::inherited_by(config::database_type type) const noexcept {
+  if (type == config::database_type::mongodb) return mongodb_defaults_;
+  return type == config::database_type::redis ? redis_defaults_ : defaults_;
+}
+
 connection_pointer manager_core::insert(config::connection configuration) {
-  const auto& inherited = configuration.type == config::database_type::redis ? redis_defaults_ : defaults_;
+  const auto& inherited = inherited_by(configuration.type);
   auto limits = configuration.overrides.empty()
                     ? inherited
                     : std::make_shared<const config::tuning>(configuration.overrides.applied_to(*inherited));

@@ -87,6 +87,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const names& names_in(name_space where) const noexcept { return by_name_[static_cast<std::size_t>(where)]; }
   active_slot& slot(name_space where) noexcept { return active_[static_cast<std::size_t>(where)]; }
   const active_slot& slot(name_space where) const noexcept { return active_[static_cast<std::size_t>(where)]; }
+  const std::shared_ptr<const config::tuning>& inherited_by(config::database_type type) const noexcept;
   connection_pointer insert(config::connection configuration);
   void choose_active(name_space where, const std::string& configured);
   void promote_first_remaining(name_space where);
@@ -99,7 +100,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   clock& time_;
   log::logger log_;
   const std::shared_ptr<const config::tuning> defaults_;
-  const std::shared_ptr<const config::tuning> redis_defaults_;  // Redis has some of its own
+  const std::shared_ptr<const config::tuning> mongodb_defaults_, redis_defaults_;  // have some of their own
 
   mutable std::shared_mutex mutex_;
   std::array<names, 2> by_name_;  // by name space; keys: the states' names
