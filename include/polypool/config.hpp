@@ -47,22 +47,37 @@ struct tuning {
   nanoseconds query_timeout = std::chrono::seconds(30);    ///< for one statement, with its wait for a session; 0: none
   nanoseconds acquire_timeout = std::chrono::seconds(30);  ///< for the wait for a session
   std::uint32_t max_waiting = 10000;                       ///< callers that may wait for a session at once
-  nanoseconds keepalive_interval = std::chrono::minutes(2);      ///< idle sessions are probed this often; 0: never
-  nanoseconds probe_after = std::chrono::milliseconds(500);      ///< idle longer than this: probed before use
-  nanoseconds leak_threshold = std::chrono::minutes(1);          ///< a lease longer than this is reported; 0: never
-  std::uint32_t retry_attempts = 3;                              ///< attempts to connect, at least 1
-  nanoseconds retry_delay = std::chrono::seconds(1);             ///< before the second attempt; doubles from there
-  nanoseconds retry_max_delay = std::chrono::seconds(10);        ///< the delay's limit
-  nanoseconds health_check_interval = std::chrono::seconds(30);  ///< 0: no health checks
-  bool enable_auto_reconnect = true;                             ///< reconnect by itself after a failed health check
-  bool lazy_connect = false;                                     ///< connect on first use instead of at start
-  std::uint32_t statement_cache_size = 256;                      ///< prepared statements kept per session
+  nanoseconds keepalive_interval = std::chrono::minutes(2);        ///< idle sessions are probed this often; 0: never
+  nanoseconds probe_after = std::chrono::milliseconds(500);        ///< idle longer than this: probed before use
+  nanoseconds leak_threshold = std::chrono::minutes(1);            ///< a lease longer than this is reported; 0: never
+  std::uint32_t retry_attempts = 3;                                ///< attempts to connect, at least 1
+  nanoseconds retry_delay = std::chrono::seconds(1);               ///< before the second attempt; doubles from there
+  nanoseconds retry_max_delay = std::chrono::seconds(10);          ///< the delay's limit
+  nanoseconds query_retry_delay = std::chrono::milliseconds(100);  ///< before a failed call is made again; doubles
+  nanoseconds health_check_interval = std::chrono::seconds(30);    ///< 0: no health checks
+  std::uint32_t unhealthy_after = 3;                               ///< failed checks in a row; at least 1
+  std::uint32_t healthy_after = 2;                           ///< good checks in a row after being unhealthy; at least 1
+  nanoseconds slow_probe = std::chrono::seconds(1);          ///< a check that takes longer makes it degraded; 0: never
+  bool circuit_breaker = true;                               ///< keeps calls away from a server that fails
+  std::uint32_t circuit_failure_percent = 50;                ///< of the calls in the window that trip it; 1 to 100
+  std::uint32_t circuit_slow_percent = 50;                   ///< of the calls in the window that trip it; 1 to 100
+  nanoseconds circuit_slow_after = std::chrono::seconds(5);  ///< a call that takes longer is slow
+  nanoseconds circuit_window = std::chrono::seconds(10);     ///< in ten buckets
+  std::uint32_t circuit_volume = 10;                         ///< calls in the window below which no rate counts
+  nanoseconds circuit_reset = std::chrono::seconds(30);      ///< open for this long; doubles with each trip
+  nanoseconds circuit_reset_max = std::chrono::minutes(5);   ///< the reset time's limit
+  std::uint32_t circuit_trials = 3;                          ///< calls at once while half-open; at least 1
+  std::uint32_t max_concurrent = 0;                          ///< calls at once; more wait in a queue; 0: no limit
+  bool enable_auto_reconnect = true;                         ///< reconnect by itself after a failed health check
+  bool lazy_connect = false;                                 ///< connect on first use instead of at start
+  std::uint32_t statement_cache_size = 256;                  ///< prepared statements kept per session
   bool operator==(const tuning&) const = default;
 };
 
 /// The settings that a connection of this type starts from. Two types have defaults of their own where `base` has the
-/// built-in ones; what was set for all counts. MongoDB: min_open_conns 2, max_open_conns 10. Redis: min_open_conns 1,
-/// max_open_conns 10, conn_max_idle_time 30 s, acquire_timeout 10 s.
+/// built-in ones; what was set for all counts. MongoDB: min_open_conns 2, max_open_conns 10, circuit_slow_after 10 s,
+/// circuit_failure_percent 60, circuit_reset 45 s. Redis: min_open_conns 1, max_open_conns 10, conn_max_idle_time 30 s,
+/// acquire_timeout 10 s, circuit_slow_after 1 s, circuit_failure_percent 70, circuit_reset 15 s.
 tuning defaults_for(database_type type, tuning base) noexcept;
 
 /// The same settings where each may be left out; what is left out comes from the tuning for all.
@@ -72,7 +87,15 @@ struct tuning_overrides {
   std::optional<std::uint32_t> max_waiting;
   std::optional<nanoseconds> keepalive_interval, probe_after, leak_threshold;
   std::optional<std::uint32_t> retry_attempts;
-  std::optional<nanoseconds> retry_delay, retry_max_delay, health_check_interval;
+  std::optional<nanoseconds> retry_delay, retry_max_delay, query_retry_delay, health_check_interval;
+  std::optional<std::uint32_t> unhealthy_after, healthy_after;
+  std::optional<nanoseconds> slow_probe;
+  std::optional<bool> circuit_breaker;
+  std::optional<std::uint32_t> circuit_failure_percent, circuit_slow_percent;
+  std::optional<nanoseconds> circuit_slow_after, circuit_window;
+  std::optional<std::uint32_t> circuit_volume;
+  std::optional<nanoseconds> circuit_reset, circuit_reset_max;
+  std::optional<std::uint32_t> circuit_trials, max_concurrent;
   std::optional<bool> enable_auto_reconnect, lazy_connect;
   std::optional<std::uint32_t> statement_cache_size;
   bool empty() const noexcept;
@@ -114,6 +137,7 @@ struct settings {
   std::string default_connection;  ///< the active database at the start
   std::string default_redis;       ///< the active Redis at the start
   tuning defaults;
+  std::uint32_t max_concurrent_total = 0;                ///< calls at once over all connections; 0: no limit
   std::vector<connection> connections;                   ///< in the order of the file; names are unique
   nanoseconds drain_timeout = std::chrono::seconds(30);  ///< at shutdown: how long work in progress may take
   nanoseconds force_timeout = std::chrono::seconds(40);  ///< at shutdown: when everything is closed by force

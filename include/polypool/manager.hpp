@@ -8,6 +8,7 @@
 #include <polypool/config.hpp>
 #include <polypool/database.hpp>
 #include <polypool/drivers.hpp>
+#include <polypool/events.hpp>
 #include <polypool/histogram.hpp>
 #include <polypool/pool.hpp>
 #include <polypool/redis_database.hpp>
@@ -246,6 +247,9 @@ class manager {
   health_report health() const;
   manager_statistics statistics() const;
   std::vector<connection_summary> list() const;
+
+  /// What happens to the connections: to subscribe to, and the last ones to read. Lives as long as the manager.
+  event_bus& events() const noexcept;
 
   const std::shared_ptr<background>& work() const noexcept;
 

@@ -56,6 +56,12 @@ std::vector<value> owned_list(Args&&... args) {
 [[noreturn]] void throw_row_count(std::size_t wanted, std::size_t got);
 }  // namespace detail
 
+/// Which server of a group a call goes to. A connection that is no group is its only server.
+enum class role : std::uint8_t { primary, replica };
+
+/// Who goes first where calls queue for a place (`max_concurrent`).
+enum class priority : std::uint8_t { low, normal, high, critical };
+
 /// How a call is made; see sql_database::with.
 class call {
  public:
@@ -73,12 +79,37 @@ class call {
   }
   call&& timeout(duration limit) && { return std::move(timeout(limit)); }
 
+  /// Made twice, it does what it does once: it may be made again also when nobody knows whether it happened.
+  call& idempotent(bool yes = true) & {
+    idempotent_ = yes;
+    return *this;
+  }
+  call&& idempotent(bool yes = true) && { return std::move(idempotent(yes)); }
+  /// For a group: to its primary (the default), or to a replica that is not too far behind, else the primary.
+  call& on(role where) & {
+    role_ = where;
+    return *this;
+  }
+  call&& on(role where) && { return std::move(on(where)); }
+  /// Its place in the queue when the connection has a limit of calls at once.
+  call& at(priority rank) & {
+    priority_ = rank;
+    return *this;
+  }
+  call&& at(priority rank) && { return std::move(at(rank)); }
+
   const std::string& name() const noexcept { return name_; }
   std::optional<duration> timeout() const noexcept { return timeout_; }
+  bool is_idempotent() const noexcept { return idempotent_; }
+  role wanted_role() const noexcept { return role_; }
+  priority rank() const noexcept { return priority_; }
 
  private:
   std::string name_;
   std::optional<duration> timeout_;
+  bool idempotent_ = false;
+  role role_ = role::primary;
+  priority priority_ = priority::normal;
 };
 
 /// The calls that handles and transactions share. Placeholders are `$1, $2 …` for every database.

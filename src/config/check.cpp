@@ -17,9 +17,12 @@ std::string as_text(std::uint32_t value) { return std::to_string(value); }
 std::string as_text(nanoseconds value) { return format_duration(value); }
 std::string as_text(bool value) { return value ? "true" : "false"; }
 
-template <class Value>
-void check_least(std::string_view name, Value value, Value least, const complaint& wrong) {
-  if (value < least) wrong(name, as_text(value) + " is too small; allowed: " + as_text(least) + " and more");
+template <class Row, class Value>
+void check_range(const Row& row, Value value, const complaint& wrong) {
+  const bool bounded = row.most != greatest<Value>;
+  const auto allowed = as_text(row.least) + (bounded ? " to " + as_text(row.most) : " and more");
+  if (value < row.least) wrong(row.name, as_text(value) + " is too small; allowed: " + allowed);
+  if (value > row.most) wrong(row.name, as_text(value) + " is too much; allowed: " + allowed);
 }
 
 template <class Value>
@@ -32,7 +35,7 @@ void check_order(std::string_view name, Value value, std::string_view limit_name
 /// contradict each other.
 void check_overrides(const tuning_overrides& own, const tuning& defaults, const complaint& wrong) {
   for_each_tuning([&](const auto& row) {
-    if (own.*row.for_one) check_least(row.name, *(own.*row.for_one), row.least, wrong);
+    if (own.*row.for_one) check_range(row, *(own.*row.for_one), wrong);
   });
   const auto most = own.max_open_conns.value_or(defaults.max_open_conns);
   if (own.max_idle_conns) check_order("max_idle_conns", *own.max_idle_conns, "max_open_conns", most, wrong);
@@ -40,17 +43,23 @@ void check_overrides(const tuning_overrides& own, const tuning& defaults, const 
   if (own.retry_delay && own.retry_max_delay) {
     check_order("retry_delay", *own.retry_delay, "retry_max_delay", *own.retry_max_delay, wrong);
   }
+  if (own.circuit_reset && own.circuit_reset_max) {
+    check_order("circuit_reset", *own.circuit_reset, "circuit_reset_max", *own.circuit_reset_max, wrong);
+  }
 }
 
 void check_tuning(const tuning& all, const complaint& wrong) {
   const tuning untouched;
-  for_each_tuning([&](const auto& row) { check_least(row.name, all.*row.for_all, row.least, wrong); });
+  for_each_tuning([&](const auto& row) { check_range(row, all.*row.for_all, wrong); });
   if (all.max_idle_conns != untouched.max_idle_conns) {
     check_order("max_idle_conns", all.max_idle_conns, "max_open_conns", all.max_open_conns, wrong);
   }
   check_order("min_open_conns", all.min_open_conns, "max_open_conns", all.max_open_conns, wrong);
   if (all.retry_max_delay != untouched.retry_max_delay) {
     check_order("retry_delay", all.retry_delay, "retry_max_delay", all.retry_max_delay, wrong);
+  }
+  if (all.circuit_reset_max != untouched.circuit_reset_max) {
+    check_order("circuit_reset", all.circuit_reset, "circuit_reset_max", all.circuit_reset_max, wrong);
   }
 }
 
@@ -138,7 +147,7 @@ void check_settings(const settings& whole, const complaint& wrong) {
   for (const auto& [name, value] : {std::pair{"drain_timeout", whole.drain_timeout},
                                     {"force_timeout", whole.force_timeout},
                                     {"server.request_timeout", whole.server.request_timeout}}) {
-    check_least(name, value, nanoseconds(0), wrong);
+    if (value < nanoseconds(0)) wrong(name, as_text(value) + " is too small; allowed: 0 and more");
   }
   // By default, force follows drain: only what was written down can be wrong.
   if (whole.force_timeout != settings().force_timeout) {
@@ -205,9 +214,18 @@ tuning defaults_for(database_type type, tuning base) noexcept {
     instead(&tuning::max_open_conns, most);
     instead(&tuning::min_open_conns, std::min(fewest, base.max_open_conns));
   };
-  if (type == database_type::mongodb) sessions(2, 10);
+  const auto breaker = [&](std::chrono::seconds slow, std::uint32_t percent, std::chrono::seconds reset) {
+    instead(&tuning::circuit_slow_after, nanoseconds(slow));
+    instead(&tuning::circuit_failure_percent, percent);
+    instead(&tuning::circuit_reset, nanoseconds(reset));
+  };
+  if (type == database_type::mongodb) {
+    sessions(2, 10);
+    breaker(std::chrono::seconds(10), 60, std::chrono::seconds(45));
+  }
   if (type == database_type::redis) {
     sessions(1, 10);
+    breaker(std::chrono::seconds(1), 70, std::chrono::seconds(15));
     instead(&tuning::conn_max_idle_time, nanoseconds(std::chrono::seconds(30)));
     instead(&tuning::acquire_timeout, nanoseconds(std::chrono::seconds(10)));
   }

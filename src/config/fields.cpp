@@ -177,9 +177,14 @@ read_result<void> set_time(Target& target, std::string_view text) {
   return keep(read_duration(text), target.*Member);
 }
 
+read_result<void> set_total(settings& t, std::string_view text) {
+  return keep(read_integer(text, 0, std::numeric_limits<std::uint32_t>::max()), t.max_concurrent_total);
+}
+
 constexpr std::array whole_fields{
     field<settings>{"default_connection", "", &set_text<settings, &settings::default_connection>},
     field<settings>{"default_redis", "", &set_text<settings, &settings::default_redis>},
+    field<settings>{"max_concurrent_total", "", &set_total},
     field<settings>{"drain_timeout", "", &set_time<settings, &settings::drain_timeout>},
     field<settings>{"force_timeout", "", &set_time<settings, &settings::force_timeout>},
 };

@@ -7,6 +7,7 @@
 #include <polypool/config.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -50,6 +51,11 @@ std::span<const field<settings>> settings_fields();
 std::span<const field<server_settings>> server_fields();
 std::span<const field<logging_settings>> logging_fields();
 
+template <class Value>
+inline constexpr Value greatest = std::numeric_limits<Value>::max();
+template <>
+inline constexpr nanoseconds greatest<nanoseconds> = nanoseconds::max();
+
 /// One setting that exists for all connections and for each: the single table behind reading, overriding and checking.
 template <class Value>
 struct tuning_member {
@@ -58,6 +64,7 @@ struct tuning_member {
   Value tuning::* for_all;
   std::optional<Value> tuning_overrides::* for_one;
   Value least;
+  Value most = greatest<Value>;
 };
 
 using count_member = tuning_member<std::uint32_t>;
@@ -85,8 +92,26 @@ inline constexpr std::tuple tuning_members{
     count_member{"retry_attempts", "", &tuning::retry_attempts, &tuning_overrides::retry_attempts, 1},
     duration_member{"retry_delay", "", &tuning::retry_delay, &tuning_overrides::retry_delay, no_time},
     duration_member{"retry_max_delay", "", &tuning::retry_max_delay, &tuning_overrides::retry_max_delay, no_time},
+    duration_member{"query_retry_delay", "", &tuning::query_retry_delay, &tuning_overrides::query_retry_delay, no_time},
     duration_member{"health_check_interval", "", &tuning::health_check_interval,
                     &tuning_overrides::health_check_interval, no_time},
+    count_member{"unhealthy_after", "", &tuning::unhealthy_after, &tuning_overrides::unhealthy_after, 1},
+    count_member{"healthy_after", "", &tuning::healthy_after, &tuning_overrides::healthy_after, 1},
+    duration_member{"slow_probe", "", &tuning::slow_probe, &tuning_overrides::slow_probe, no_time},
+    flag_member{"circuit_breaker", "", &tuning::circuit_breaker, &tuning_overrides::circuit_breaker, false},
+    count_member{"circuit_failure_percent", "", &tuning::circuit_failure_percent,
+                 &tuning_overrides::circuit_failure_percent, 1, 100},
+    count_member{"circuit_slow_percent", "", &tuning::circuit_slow_percent, &tuning_overrides::circuit_slow_percent, 1,
+                 100},
+    duration_member{"circuit_slow_after", "", &tuning::circuit_slow_after, &tuning_overrides::circuit_slow_after,
+                    some_time},
+    duration_member{"circuit_window", "", &tuning::circuit_window, &tuning_overrides::circuit_window, some_time},
+    count_member{"circuit_volume", "", &tuning::circuit_volume, &tuning_overrides::circuit_volume, 1},
+    duration_member{"circuit_reset", "", &tuning::circuit_reset, &tuning_overrides::circuit_reset, some_time},
+    duration_member{"circuit_reset_max", "", &tuning::circuit_reset_max, &tuning_overrides::circuit_reset_max,
+                    some_time},
+    count_member{"circuit_trials", "", &tuning::circuit_trials, &tuning_overrides::circuit_trials, 1},
+    count_member{"max_concurrent", "", &tuning::max_concurrent, &tuning_overrides::max_concurrent, 0},
     flag_member{"enable_auto_reconnect", "", &tuning::enable_auto_reconnect, &tuning_overrides::enable_auto_reconnect,
                 false},
     flag_member{"lazy_connect", "lazy", &tuning::lazy_connect, &tuning_overrides::lazy_connect, false},

@@ -95,6 +95,10 @@ call_context target_of(const manager_core& core, const connection_pointer& named
     throw error(errc::shutting_down, "Cannot get connection pool during shutdown")
         .at(context.state->name(), context.operation(operation));
   }
+  if (auto* members = context.state->group()) [[unlikely]] {
+    context.group = std::move(context.state);
+    context.state = members->choose(context.how.get(), nullptr);
+  }
   return context;
 }
 

@@ -12,6 +12,7 @@ namespace polypool::detail {
 struct call_context {
   connection_pointer state;
   std::shared_ptr<const call> how;  // null: as configured
+  connection_pointer group;         // the one that was called, when it stands for several; `state` is a member of it
 
   std::string_view operation(std::string_view fallback) const noexcept {
     return how && !how->name().empty() ? std::string_view(how->name()) : fallback;

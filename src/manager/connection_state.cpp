@@ -29,7 +29,7 @@ namespace detail {
 
 connection_state::connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
                                    std::shared_ptr<driver> driver, background& work, log::logger log,
-                                   std::uint64_t sequence)
+                                   std::shared_ptr<event_bus> events, std::uint64_t sequence)
     : name_(std::move(configuration.name)),
       where_(std::move(configuration.where)),
       tags_(std::move(configuration.tags)),
@@ -38,6 +38,7 @@ connection_state::connection_state(config::connection configuration, std::shared
       work_(work),
       time_(work.time()),
       log_(std::move(log)),
+      events_(std::move(events)),
       sequence_(sequence),
       type_(configuration.type),
       critical_(configuration.critical),
@@ -48,6 +49,21 @@ connection_state::connection_state(config::connection configuration, std::shared
 }
 
 connection_state::~connection_state() = default;
+
+void connection_state::tell(event_kind kind, std::string from, std::string to, std::string detail) const noexcept {
+  connection_event happened;
+  happened.kind = kind;
+  try {
+    happened.connection = name_;
+  } catch (...) {
+    return;  // no memory for it
+  }
+  happened.type = type_;
+  happened.from = std::move(from);
+  happened.to = std::move(to);
+  happened.detail = std::move(detail);
+  events_->publish(std::move(happened));
+}
 
 redis_sharing& connection_state::redis() {
   if (auto* made = redis_.load(std::memory_order_acquire)) return *made;

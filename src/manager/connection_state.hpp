@@ -2,7 +2,10 @@
 // One connection: its configuration in compact form, its pool, its counters. Shared by the manager and all handles.
 #pragma once
 
+#include "manager/group_router.hpp"
+
 #include <polypool/background.hpp>
+#include <polypool/events.hpp>
 #include <polypool/manager.hpp>
 #include <polypool/waits.hpp>
 
@@ -19,7 +22,8 @@ class redis_sharing;
 class connection_state : public std::enable_shared_from_this<connection_state> {
  public:
   connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
-                   std::shared_ptr<driver> driver, background& work, log::logger log, std::uint64_t sequence);
+                   std::shared_ptr<driver> driver, background& work, log::logger log, std::shared_ptr<event_bus> events,
+                   std::uint64_t sequence);
   ~connection_state();
 
   // fixed
@@ -63,6 +67,12 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
     if (failed) errors_.fetch_add(1, std::memory_order_relaxed);
   }
   const log::logger& log() const noexcept { return log_; }
+  /// Publishes that something happened to this connection.
+  void tell(event_kind kind, std::string from, std::string to, std::string detail) const noexcept;
+
+  /// Null unless it stands for several connections; set once, before anybody else knows it.
+  group_router* group() const noexcept { return group_.get(); }
+  void stand_for(std::shared_ptr<group_router> members) noexcept { group_ = std::move(members); }
 
  private:
   pool& make_pool();
@@ -85,6 +95,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   background& work_;
   clock& time_;  // outlives the background
   const log::logger log_;
+  const std::shared_ptr<event_bus> events_;
+  std::shared_ptr<group_router> group_;
   const std::uint64_t sequence_;
   const config::database_type type_;
   const std::optional<bool> critical_;

@@ -152,6 +152,7 @@ std::vector<connection_summary> manager::list() const {
   return lines;
 }
 
+event_bus& manager::events() const noexcept { return core_->events(); }
 const std::shared_ptr<background>& manager::work() const noexcept { return core_->shared_work(); }
 
 // handles ------------------------------------------------------------------------------------------------------------

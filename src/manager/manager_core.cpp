@@ -98,7 +98,7 @@ connection_pointer manager_core::insert(config::connection configuration) {
   const auto type = configuration.type;
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
   auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), *work_,
-                                                  std::move(its_log), sequence_++);
+                                                  std::move(its_log), events_, sequence_++);
   names_in(name_space_of(*state)).emplace(state->name(), state);
   return state;
 }

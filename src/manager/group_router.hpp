@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the calls of a connection go that stands for several ones.
+#pragma once
+
+#include <polypool/error.hpp>
+#include <polypool/sql.hpp>
+
+#include <memory>
+
+namespace polypool::detail {
+
+class connection_state;
+
+/// What a group decides. Thread-safe; on the path of every call, so it takes no lock that is held across I/O.
+class group_router {
+ public:
+  virtual ~group_router() = default;
+
+  /// The member that a call goes to now. Throws what the group has against it: no member that works, two primaries.
+  /// @param how the call's own wishes; may be null
+  /// @param avoid the member where it has just failed; may be null
+  virtual std::shared_ptr<connection_state> choose(const call* how, const connection_state* avoid) = 0;
+  /// How a call to a member ended.
+  virtual void succeeded(const connection_state& member, duration took) noexcept = 0;
+  virtual void failed(const connection_state& member, const error& why) noexcept = 0;
+};
+
+}  // namespace polypool::detail
