@@ -28,17 +28,16 @@ std::string_view to_string(connection_phase phase) noexcept {
 namespace detail {
 
 connection_state::connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
-                                   std::shared_ptr<driver> driver, background& work, log::logger log,
-                                   std::shared_ptr<event_bus> events, std::uint64_t sequence)
+                                   std::shared_ptr<driver> driver, std::shared_ptr<const surroundings> around,
+                                   log::logger log, std::uint64_t sequence)
     : name_(std::move(configuration.name)),
       where_(std::move(configuration.where)),
       tags_(std::move(configuration.tags)),
       limits_(std::move(limits)),
       driver_(std::move(driver)),
-      work_(work),
-      time_(work.time()),
+      around_(std::move(around)),
+      time_(around_->work.time()),
       log_(std::move(log)),
-      events_(std::move(events)),
       sequence_(sequence),
       type_(configuration.type),
       critical_(configuration.critical),
@@ -62,7 +61,40 @@ void connection_state::tell(event_kind kind, std::string from, std::string to, s
   happened.from = std::move(from);
   happened.to = std::move(to);
   happened.detail = std::move(detail);
-  events_->publish(std::move(happened));
+  around_->events->publish(std::move(happened));
+}
+
+safeguards& connection_state::make_guards() {
+  const std::scoped_lock lock(mutex_);
+  if (!made_guards_) {
+    const auto seed =
+        std::hash<std::string>()(name_) ^ static_cast<std::uint64_t>(time_.now().time_since_epoch().count());
+    made_guards_ = std::make_unique<safeguards>(name_, *limits_, seed,
+                                                [this](const breaker_change& change) { breaker_changed(change); });
+  }
+  guards_.store(made_guards_.get(), std::memory_order_release);
+  return *made_guards_;
+}
+
+void connection_state::breaker_changed(const breaker_change& change) const noexcept {
+  const auto kind = change.to == breaker_state::open        ? event_kind::circuit_open
+                    : change.to == breaker_state::half_open ? event_kind::circuit_half_open
+                                                            : event_kind::circuit_closed;
+  if (kind == event_kind::circuit_open) {
+    log_.warning("breaker", "the circuit breaker is open", {{"connection", name_}, {"reason", change.reason}});
+  } else {
+    log_.info("breaker", "the circuit breaker changed",
+              {{"connection", name_}, {"state", std::string(to_string(change.to))}, {"reason", change.reason}});
+  }
+  tell(kind, std::string(to_string(change.from)), std::string(to_string(change.to)), change.reason);
+}
+
+bool connection_state::counts_as_failure(const error& why) const noexcept {
+  try {
+    return around_->counts_as_failure ? around_->counts_as_failure(why) : counts_against_server(why);
+  } catch (...) {
+    return counts_against_server(why);
+  }
 }
 
 redis_sharing& connection_state::redis() {
@@ -148,14 +180,14 @@ pool& connection_state::make_pool() {
   if (!made_pool_) {
     // The pool must not own the background: the last of them may go on one of its threads. The manager owns it, and
     // closes every pool before.
-    const std::shared_ptr<background> unowned(std::shared_ptr<void>(), &work_);
+    const std::shared_ptr<background> unowned(std::shared_ptr<void>(), &around_->work);
     const auto open = [self = weak_from_this()] { return open_session(self.lock()); };
     made_pool_ = std::make_unique<pool>(options_of_pool(), open, unowned, log_);
     pool_.store(made_pool_.get(), std::memory_order_release);
   }
   if (!monitor_stop_.stop_possible() && limits_->health_check_interval > duration::zero()) {
     monitor_stop_ = std::stop_source();
-    work_.spawn(monitor(monitor_stop_.get_token()));
+    around_->work.spawn(monitor(monitor_stop_.get_token()));
   }
   return *made_pool_;
 }
@@ -282,6 +314,12 @@ connection_statistics connection_state::statistics() const {
   }
   now.queries = queries_.load(std::memory_order_relaxed);
   now.errors = errors_.load(std::memory_order_relaxed);
+  now.retries = retries_.load(std::memory_order_relaxed);
+  now.retries_left_out = retries_left_out_.load(std::memory_order_relaxed);
+  if (const safeguards* made = guards_.load(std::memory_order_acquire)) {
+    now.breaker = made->breaker.snapshot(time_.coarse_now());
+    if (made->places) now.places = made->places->snapshot();
+  }
   now.reconnects_succeeded = reconnects_succeeded_.load(std::memory_order_relaxed);
   now.reconnects_failed = reconnects_failed_.load(std::memory_order_relaxed);
   now.health_checks = health_checks_.load(std::memory_order_relaxed);

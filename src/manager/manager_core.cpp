@@ -44,6 +44,17 @@ void active_slot::set(connection_pointer next) {
   version_.fetch_add(1, std::memory_order_release);
 }
 
+namespace {
+
+std::shared_ptr<const surroundings> make_surroundings(background& work, failure_filter filter, std::uint32_t most,
+                                                      std::uint32_t waiting) {
+  auto limit = most == 0 ? nullptr : std::make_unique<bulkhead>("max_concurrent_total", most, waiting);
+  auto events = std::make_shared<event_bus>();
+  return std::make_shared<const surroundings>(work, std::move(events), std::move(filter), std::move(limit));
+}
+
+}  // namespace
+
 // the registry -------------------------------------------------------------------------------------------------------
 
 manager_core::manager_core(config::settings configuration, manager_options options)
@@ -52,6 +63,8 @@ manager_core::manager_core(config::settings configuration, manager_options optio
       work_(options.work ? std::move(options.work) : make_thread_background(clock::system(), options.log)),
       time_(work_->time()),
       log_(std::move(options.log)),
+      around_(make_surroundings(*work_, std::move(options.counts_as_failure), settings_.max_concurrent_total,
+                                settings_.defaults.max_waiting)),
       defaults_(std::make_shared<const config::tuning>(settings_.defaults)),
       mongodb_defaults_(std::make_shared<const config::tuning>(
           config::defaults_for(config::database_type::mongodb, settings_.defaults))),
@@ -97,8 +110,8 @@ connection_pointer manager_core::insert(config::connection configuration) {
                     : std::make_shared<const config::tuning>(configuration.overrides.applied_to(*inherited));
   const auto type = configuration.type;
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
-  auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), *work_,
-                                                  std::move(its_log), events_, sequence_++);
+  auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type),
+                                                  around_, std::move(its_log), sequence_++);
   names_in(name_space_of(*state)).emplace(state->name(), state);
   return state;
 }

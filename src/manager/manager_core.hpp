@@ -75,7 +75,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const std::shared_ptr<background>& shared_work() const noexcept { return work_; }
   void release_work() noexcept { work_.reset(); }
   const config::settings& settings() const noexcept { return settings_; }
-  event_bus& events() const noexcept { return *events_; }
+  event_bus& events() const noexcept { return *around_->events; }
 
  private:
   struct name_hash {
@@ -100,7 +100,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   std::shared_ptr<background> work_;
   clock& time_;
   log::logger log_;
-  const std::shared_ptr<event_bus> events_ = std::make_shared<event_bus>();
+  const std::shared_ptr<const surroundings> around_;
   const std::shared_ptr<const config::tuning> defaults_;
   const std::shared_ptr<const config::tuning> mongodb_defaults_, redis_defaults_;  // have some of their own
 
