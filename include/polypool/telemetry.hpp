@@ -74,6 +74,11 @@ struct connection_sample {
   std::uint64_t idle_closed = 0;
   std::uint64_t reconnects_succeeded = 0;
   std::uint64_t reconnects_failed = 0;
+  std::uint64_t retries = 0;
+  std::uint64_t retries_left_out = 0;
+  std::uint8_t breaker_state = 0;  ///< 0 closed, 1 half-open, 2 open
+  std::uint64_t breaker_opened = 0;
+  std::uint64_t breaker_refused = 0;
   histogram_snapshot health_checks;
 };
 

@@ -35,6 +35,11 @@ connection_sample to_sample(const connection_statistics& statistics) {
   sample.idle_closed = statistics.pool.closed_for(close_cause::idle_time);
   sample.reconnects_succeeded = statistics.reconnects_succeeded;
   sample.reconnects_failed = statistics.reconnects_failed;
+  sample.retries = statistics.retries;
+  sample.retries_left_out = statistics.retries_left_out;
+  sample.breaker_state = static_cast<std::uint8_t>(statistics.breaker.state);
+  sample.breaker_opened = statistics.breaker.opened;
+  sample.breaker_refused = statistics.breaker.refused;
   sample.health_checks = statistics.health_check_durations;
   return sample;
 }

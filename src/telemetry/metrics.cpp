@@ -65,8 +65,8 @@ class families {
     }
     for (const auto& [type, count] : by_type) add_number(total_, {{"type", type}}, count);
     add_number(build_, {{"version", std::string(build_version())}}, 1);
-    return {build_,        total_,        status_,     pool_size_,       wait_count_,
-            wait_seconds_, health_check_, reconnects_, lifetime_closed_, idle_closed_};
+    return {build_,      total_,           status_,      pool_size_, wait_count_,    wait_seconds_, health_check_,
+            reconnects_, lifetime_closed_, idle_closed_, retries_,   breaker_state_, breaker_open_, breaker_refused_};
   }
 
  private:
@@ -83,6 +83,13 @@ class families {
     add_number(reconnects_, with(who, "result", "failure"), static_cast<double>(sample.reconnects_failed));
     add_number(lifetime_closed_, who, static_cast<double>(sample.lifetime_closed));
     add_number(idle_closed_, who, static_cast<double>(sample.idle_closed));
+    add_number(retries_, with(who, "result", "made"), static_cast<double>(sample.retries));
+    add_number(retries_, with(who, "result", "left_out"), static_cast<double>(sample.retries_left_out));
+    // A connection without a tenant is a project of its own.
+    const labels breaker{{"database_type", to_valid_utf8(sample.type)}, {"project_id", to_valid_utf8(sample.name)}};
+    add_number(breaker_state_, breaker, sample.breaker_state);
+    add_number(breaker_open_, breaker, static_cast<double>(sample.breaker_opened));
+    add_number(breaker_refused_, who, static_cast<double>(sample.breaker_refused));
   }
 
   MetricFamily build_{"polypool_build_info", "The running build; always 1", MetricType::Gauge, {}};
@@ -103,6 +110,15 @@ class families {
                                 "Sessions closed because they reached their greatest age",
                                 MetricType::Counter,
                                 {}};
+  MetricFamily retries_{"dbmanager_retries_total",
+                        "Calls made again, and those left out because too many had failed lately",
+                        MetricType::Counter,
+                        {}};
+  MetricFamily breaker_state_{
+      "circuit_breaker_state", "The circuit breaker: 0 closed, 1 half-open, 2 open", MetricType::Gauge, {}};
+  MetricFamily breaker_open_{"circuit_breaker_open_total", "Times the circuit breaker opened", MetricType::Counter, {}};
+  MetricFamily breaker_refused_{
+      "dbmanager_circuit_refused_total", "Calls that an open circuit breaker answered", MetricType::Counter, {}};
   MetricFamily idle_closed_{"dbmanager_connection_idle_closed_total",
                             "Sessions closed because they were idle too long",
                             MetricType::Counter,

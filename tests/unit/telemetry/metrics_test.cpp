@@ -39,6 +39,11 @@ connection_sample example(std::string name = "primary") {
   sample.idle_closed = 6;
   sample.reconnects_succeeded = 2;
   sample.reconnects_failed = 1;
+  sample.retries = 7;
+  sample.retries_left_out = 8;
+  sample.breaker_state = 2;
+  sample.breaker_opened = 9;
+  sample.breaker_refused = 10;
   sample.health_checks = checks.snapshot();
   return sample;
 }
@@ -103,6 +108,11 @@ TEST(Metrics, ShowEveryNumber) {
            "dbmanager_health_check_duration_seconds_bucket" + who + R"(,le="+Inf"} 2)",
            "dbmanager_reconnect_attempts_total" + who + R"(,result="success"} 2)",
            "dbmanager_reconnect_attempts_total" + who + R"(,result="failure"} 1)",
+           "dbmanager_retries_total" + who + R"(,result="made"} 7)",
+           "dbmanager_retries_total" + who + R"(,result="left_out"} 8)",
+           R"(circuit_breaker_state{database_type="postgres",project_id="primary"} 2)",
+           R"(circuit_breaker_open_total{database_type="postgres",project_id="primary"} 9)",
+           "dbmanager_circuit_refused_total" + who + "} 10",
            "dbmanager_connection_lifetime_closed_total" + who + "} 5",
            "dbmanager_connection_idle_closed_total" + who + "} 6",
            "polypool_build_info{version=\"" + std::string(build_version()) + "\"} 1",
