@@ -307,4 +307,20 @@ class termination_signals {
   std::unique_ptr<state> state_;
 };
 
+namespace detail {
+class signal_watch;
+}
+
+/// Calls `told`, on a thread of its own, each time the process gets SIGHUP; those that come during a call are one.
+/// Make it before other threads start. Its destructor waits for a call that runs.
+class hangup_signal {
+ public:
+  explicit hangup_signal(std::function<void()> told);
+  hangup_signal(const hangup_signal&) = delete;
+  ~hangup_signal();
+
+ private:
+  std::unique_ptr<detail::signal_watch> watch_;
+};
+
 }  // namespace polypool

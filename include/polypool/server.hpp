@@ -25,6 +25,17 @@ struct server_limits {
   duration write_timeout = std::chrono::seconds(30);   ///< for a client to take its answer
 };
 
+/// Where a daemon's configuration comes from, to read it again while it runs. Thread-safe.
+class configuration_source {
+ public:
+  virtual ~configuration_source() = default;
+  /// Reads it anew. May block. Throws configuration_error.
+  /// @param environment development, staging …; empty: the one that is in force
+  virtual config::settings read(const std::string& environment) = 0;
+  /// What was read for this environment is in force from now on.
+  virtual void adopt(const std::string& environment) = 0;
+};
+
 /// Serves a manager over HTTP/1.1 on a thread of its own. A slow database holds up only the requests that ask it.
 ///
 /// It listens on loopback addresses only, because it does not ask who calls; it answers only requests whose Host is a
@@ -35,8 +46,9 @@ class http_server {
   /// Listens and serves when this returns. Throws invalid_configuration for an address that is not loopback, and when
   /// it cannot listen there.
   /// @param settings host, port (0: any free one), the largest body, the time to receive a request
+  /// @param source for `reload` and `switch/environment`; without one they answer 501
   http_server(manager& manager, const config::server_settings& settings, log::logger log = {},
-              const server_limits& limits = {});
+              const server_limits& limits = {}, std::shared_ptr<configuration_source> source = nullptr);
   /// Stops, with a short drain.
   ~http_server();
   http_server(const http_server&) = delete;

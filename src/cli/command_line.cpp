@@ -20,7 +20,7 @@
 namespace polypool::cli {
 namespace {
 
-constexpr std::array<std::string_view, 8> command_names{"serve", "check",  "list",  "health",
+constexpr std::array<std::string_view, 9> command_names{"serve", "check",  "diff",  "list",   "health",
                                                         "query", "script", "stats", "version"};
 // Stands before a word that looks like an option and is a negative number, while CLI11 reads the words.
 constexpr char number_mark = '\x01';
@@ -119,6 +119,13 @@ void add_status(CLI::App& app, arguments& into) {
   add_format(command, into, status_formats);
 }
 
+void add_diff(CLI::App& app, arguments& into) {
+  CLI::App* command = add(app, "diff", "Show what a reload would change", help::diff);
+  command->add_option("old", into.name, "A file to compare; left out: what the daemon has");
+  command->add_option("new", into.text, "The file to compare it with; left out: the daemon's file as it is now");
+  add_url(command, into);
+}
+
 void add_serve(CLI::App& app, arguments& into) {
   CLI::App* command = add(app, "serve", "Run the daemon", help::serve);
   add_config(command, into);
@@ -165,6 +172,7 @@ std::optional<arguments> read_command_line(int argc, const char* const* argv) {
   add_serve(app, out);
   add(app, "check", "Check a configuration; tells every problem at once", help::check)
       ->add_option("file", out.text, "The file; left out: the one that other commands would use");
+  add_diff(app, out);
   add_status(app, out);
   add_query(app, out);
   add_script(app, out);

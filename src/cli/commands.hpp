@@ -34,6 +34,7 @@ struct arguments {
 
 // Each returns the exit code, and throws what went wrong.
 int check(const arguments& given);
+int diff(const arguments& given);
 int list(const arguments& given);
 int health(const arguments& given);
 int stats(const arguments& given);

@@ -12,8 +12,10 @@
 namespace polypool::cli {
 namespace {
 
-found_configuration from_file(const std::filesystem::path& file) {
-  return {.settings = config::load(file), .origin = file.string(), .file = file};
+found_configuration from_file(const std::filesystem::path& file, const std::string& environment) {
+  config::load_options how;
+  how.environment = environment;
+  return {.settings = config::load(file, how), .origin = file.string(), .file = file};
 }
 
 // The PREFIX of every variable PREFIX_DB_URL or PREFIX_DB_HOST.
@@ -63,22 +65,22 @@ found_configuration from_environment() {
 
 }  // namespace
 
-found_configuration find_configuration(const std::string& file) {
+found_configuration find_configuration(const std::string& file, const std::string& environment) {
   std::error_code ignored;
   if (!file.empty()) {
     if (!std::filesystem::exists(file, ignored)) {
       throw command_error(usage, "there is no configuration file '" + file + "'", "check the path after --config");
     }
-    return from_file(file);
+    return from_file(file, environment);
   }
   if (const char* variable = std::getenv("POLYPOOL_CONFIG"); variable != nullptr && *variable != '\0') {
     if (!std::filesystem::exists(variable, ignored)) {
       throw command_error(usage, std::string("POLYPOOL_CONFIG names a file that does not exist: ") + variable);
     }
-    return from_file(variable);
+    return from_file(variable, environment);
   }
   for (const char* name : {"polypool.yaml", "polypool.yml", "polypool.json"}) {
-    if (std::filesystem::exists(name, ignored)) return from_file(name);
+    if (std::filesystem::exists(name, ignored)) return from_file(name, environment);
   }
   if (auto found = from_environment(); !found.settings.connections.empty()) return found;
   throw command_error(usage, "no configuration found",

@@ -16,7 +16,8 @@ struct found_configuration {
 
 // Where `--config`, $POLYPOOL_CONFIG, the current folder or the environment have it, in this order.
 // Throws config::configuration_error, or command_error when there is none.
-found_configuration find_configuration(const std::string& file);
+// `environment`: development, staging …; empty: as $POLYPOOL_ENV says.
+found_configuration find_configuration(const std::string& file, const std::string& environment = {});
 
 // The same for a command that asks something once: nothing in the background, one attempt to connect.
 config::settings for_one_command(config::settings settings);

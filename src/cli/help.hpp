@@ -27,6 +27,7 @@ inline constexpr const char* serve = R"(Examples:
 
 A connection that fails does not stop the daemon, unless it is critical: then it ends with exit code 1.
 It listens on loopback addresses only, because it does not ask who calls.
+SIGHUP reads the configuration again and applies what changed; `polypool diff` shows it before.
 SIGINT (Ctrl-C) or SIGTERM lets work in progress finish and stops; a second one ends it at once.
 )";
 
@@ -35,6 +36,15 @@ inline constexpr const char* check = R"(Examples:
   polypool check && polypool serve
 
 Each problem is a line `file:line: field: what is wrong`, and the exit code is 2.
+)";
+
+inline constexpr const char* diff = R"(Examples:
+  polypool diff                                   what the daemon at http://127.0.0.1:8080 would change
+  polypool diff --url http://127.0.0.1:9000
+  polypool diff polypool.yaml next.yaml           what differs between two files
+
+Lines begin with + (new), - (gone) or ~ (changed, with the fields); values are never shown. The exit code is 0 when
+nothing differs, else 1. `kill -HUP` or POST /api/admin/reload applies it.
 )";
 
 inline constexpr const char* list = R"(Examples:

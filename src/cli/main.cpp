@@ -15,6 +15,7 @@ using namespace polypool::cli;
 int dispatch(const arguments& given) {
   if (given.command == "serve") return serve(given);
   if (given.command == "check") return check(given);
+  if (given.command == "diff") return diff(given);
   if (given.command == "list") return list(given);
   if (given.command == "health") return health(given);
   if (given.command == "stats") return stats(given);

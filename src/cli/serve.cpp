@@ -10,6 +10,7 @@
 #include <charconv>
 #include <iostream>
 #include <malloc.h>
+#include <mutex>
 #include <optional>
 #include <semaphore>
 #include <stop_token>
@@ -52,6 +53,38 @@ log::logger make_logger(const arguments& given, const config::logging_settings& 
   options.format = *form;
   options.debug = log::debug_from_environment();
   return log::logger(log::make_log_sink(std::move(options)));
+}
+
+// The file that the daemon was started with, in the environment that was switched to last.
+class same_configuration final : public configuration_source {
+ public:
+  explicit same_configuration(std::string file) : file_(std::move(file)) {}
+  config::settings read(const std::string& environment) override {
+    return find_configuration(file_, environment.empty() ? in_force() : environment).settings;
+  }
+  void adopt(const std::string& environment) override {
+    const std::scoped_lock lock(mutex_);
+    environment_ = environment;
+  }
+
+ private:
+  std::string in_force() const {
+    const std::scoped_lock lock(mutex_);
+    return environment_;
+  }
+  const std::string file_;
+  mutable std::mutex mutex_;
+  std::string environment_;
+};
+
+// What SIGHUP asks for. Whatever is wrong with the file, the daemon goes on with what it has.
+void reload(manager& mgr, configuration_source& source, const log::logger& log) {
+  try {
+    const auto changes = mgr.apply(source.read({}));
+    log.info("serve", "reloaded the configuration", {{"changes", std::to_string(changes.size())}});
+  } catch (const std::exception& wrong) {
+    log.error("serve", "the configuration was not reloaded; nothing was changed", {{"error", wrong.what()}});
+  }
 }
 
 // What a signal asks for; lives on the stack of serve().
@@ -113,6 +146,13 @@ int serve(const arguments& given) {
     log.info("serve", "stopping; a second signal ends the daemon at once", {{"signal", std::to_string(signal)}});
     shutdown();
   });
+  const auto source = std::make_shared<same_configuration>(given.config);
+  manager* served = nullptr;
+  std::mutex serving;  // guards `served`
+  const hangup_signal hangup([&] {
+    const std::scoped_lock lock(serving);
+    if (served) reload(*served, *source, log);
+  });
   const auto server_settings = found.settings.server;
   const auto count = found.settings.connections.size();
   manager mgr(std::move(found.settings), log);
@@ -120,10 +160,16 @@ int serve(const arguments& given) {
   if (!connect_all(mgr, shutdown, log)) return success;
 
   std::optional<http_server> server;
-  if (server_settings.enabled) server.emplace(mgr, server_settings, log);
+  if (server_settings.enabled) server.emplace(mgr, server_settings, log, server_limits(), source);
+  const auto serve_reloads = [&](manager* whom) {
+    const std::scoped_lock lock(serving);
+    served = whom;
+  };
+  serve_reloads(&mgr);
   greet(given, found, count, server ? "http://" + server->address() : std::string(), mgr.active());
   shutdown.asked.acquire();
 
+  serve_reloads(nullptr);
   // The server answers until the databases are drained, so that its probes can say that the daemon stops.
   if (server) server->announce_shutdown();
   mgr.close();

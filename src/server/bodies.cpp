@@ -78,6 +78,10 @@ std::string decode_connection_name(std::string_view body, std::size_t max_depth)
   return required_string(parse_body(body, max_depth), "connectionName", name_required);
 }
 
+std::string decode_environment(std::string_view body, std::size_t max_depth) {
+  return required_string(parse_body(body, max_depth), "environment", "Environment is required");
+}
+
 std::optional<std::string> decode_optional_name(std::string_view body, std::size_t max_depth) {
   return optional_string(parse_body(body, max_depth), "connectionName", name_required);
 }

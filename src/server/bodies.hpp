@@ -41,6 +41,8 @@ struct test_request {
 std::vector<creation> decode_creations(std::string_view body, std::size_t max_depth = default_json_depth);
 /// `{connectionName}`
 std::string decode_connection_name(std::string_view body, std::size_t max_depth = default_json_depth);
+/// `{environment}`
+std::string decode_environment(std::string_view body, std::size_t max_depth = default_json_depth);
 /// The same where the name may be left out.
 std::optional<std::string> decode_optional_name(std::string_view body, std::size_t max_depth = default_json_depth);
 /// `{type, connectionName}`

@@ -28,12 +28,14 @@ response answer_to_current(const context& shared, const request& asked) {
 
 }  // namespace
 
-context::context(polypool::manager& served, log::logger logger, std::size_t json_depth)
+context::context(polypool::manager& served, log::logger logger, std::size_t json_depth,
+                 std::shared_ptr<configuration_source> from)
     : manager(served),
       log(std::move(logger)),
       max_json_depth(json_depth),
       health([&served] { return served.async_health_check(); }),
-      metrics([&served] { return metrics_samples(served); }) {}
+      metrics([&served] { return metrics_samples(served); }),
+      source(std::move(from)) {}
 
 void throw_not_found(const std::string& name, connection_kind kind) {
   const std::string what = kind == connection_kind::redis ? "Redis" : "Database";

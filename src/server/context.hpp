@@ -7,21 +7,25 @@
 #include "server/shared_health.hpp"
 
 #include <polypool/manager.hpp>
+#include <polypool/server.hpp>
 #include <polypool/telemetry.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 
 namespace polypool::server {
 
 struct context {
-  context(polypool::manager& served, log::logger logger, std::size_t json_depth);
+  context(polypool::manager& served, log::logger logger, std::size_t json_depth,
+          std::shared_ptr<configuration_source> from = nullptr);
   polypool::manager& manager;
   log::logger log;
   std::size_t max_json_depth;
   shared_health health;
   metrics_exporter metrics;
+  const std::shared_ptr<configuration_source> source;  // null: nothing to read again
   std::atomic<bool> shutting_down{false};
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
@@ -30,6 +34,7 @@ struct context {
 void add_multi_routes(router& routes, context& shared);
 void add_admin_routes(router& routes, context& shared);
 void add_probe_routes(router& routes, context& shared);
+void add_reload_routes(router& routes, context& shared);
 
 /// The connection of that name, a database before a Redis. Throws http_failure 404 `Database connection 'x' not found`.
 connection find_connection(const context& shared, const std::string& name);

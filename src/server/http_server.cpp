@@ -10,8 +10,8 @@ namespace polypool {
 
 struct http_server::parts {
   parts(polypool::manager& manager, const config::server_settings& settings, log::logger log,
-        const server_limits& limits)
-      : shared(manager, log, limits.max_json_depth),
+        const server_limits& limits, std::shared_ptr<configuration_source> source)
+      : shared(manager, log, limits.max_json_depth, std::move(source)),
         routes(make_routes(shared)),
         front(settings, limits, *routes, answer_with(limits), log) {}
 
@@ -20,6 +20,7 @@ struct http_server::parts {
     server::add_probe_routes(*routes, shared);
     server::add_admin_routes(*routes, shared);
     server::add_multi_routes(*routes, shared);
+    server::add_reload_routes(*routes, shared);
     return routes;
   }
   server::answering answer_with(const server_limits& limits) {
@@ -35,8 +36,8 @@ struct http_server::parts {
 };
 
 http_server::http_server(manager& manager, const config::server_settings& settings, log::logger log,
-                         const server_limits& limits)
-    : parts_(std::make_unique<parts>(manager, settings, std::move(log), limits)) {}
+                         const server_limits& limits, std::shared_ptr<configuration_source> source)
+    : parts_(std::make_unique<parts>(manager, settings, std::move(log), limits, std::move(source))) {}
 http_server::~http_server() { stop(std::chrono::seconds(2)); }
 
 std::uint16_t http_server::port() const noexcept { return parts_->front.port(); }
