@@ -58,9 +58,11 @@ log::logger make_logger(const arguments& given, const config::logging_settings& 
 // The file that the daemon was started with, in the environment that was switched to last.
 class same_configuration final : public configuration_source {
  public:
-  explicit same_configuration(std::string file) : file_(std::move(file)) {}
+  explicit same_configuration(const arguments& given) : file_(given.config), listen_(given.listen) {}
   config::settings read(const std::string& environment) override {
-    return find_configuration(file_, environment.empty() ? in_force() : environment).settings;
+    auto found = find_configuration(file_, environment.empty() ? in_force() : environment);
+    if (!listen_.empty()) listen_on(listen_, found.settings.server);
+    return std::move(found.settings);
   }
   void adopt(const std::string& environment) override {
     const std::scoped_lock lock(mutex_);
@@ -73,6 +75,7 @@ class same_configuration final : public configuration_source {
     return environment_;
   }
   const std::string file_;
+  const std::string listen_;
   mutable std::mutex mutex_;
   std::string environment_;
 };
@@ -146,7 +149,7 @@ int serve(const arguments& given) {
     log.info("serve", "stopping; a second signal ends the daemon at once", {{"signal", std::to_string(signal)}});
     shutdown();
   });
-  const auto source = std::make_shared<same_configuration>(given.config);
+  const auto source = std::make_shared<same_configuration>(given);
   manager* served = nullptr;
   std::mutex serving;  // guards `served`
   const hangup_signal hangup([&] {

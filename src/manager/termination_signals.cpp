@@ -19,11 +19,16 @@ struct detail::signal_watch::state {
   state(std::initializer_list<int> signals, std::function<void(int)> callback) : told(std::move(callback)) {
     ::sigemptyset(&watched);
     for (const int each : signals) ::sigaddset(&watched, each);
-    ::pthread_sigmask(SIG_BLOCK, &watched, &before);
     arriving = ::signalfd(-1, &watched, SFD_CLOEXEC);
     ending = ::eventfd(0, EFD_CLOEXEC);
     if (arriving < 0 || ending < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
+    // The watcher itself takes no signal the usual way, also none that somebody else watches for.
+    sigset_t all{};
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
     watcher = std::jthread([this] { watch(); });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    ::pthread_sigmask(SIG_BLOCK, &watched, nullptr);
   }
   ~state() {
     const std::uint64_t one = 1;

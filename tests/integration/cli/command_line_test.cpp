@@ -14,11 +14,12 @@ using testing::StartsWith;
 
 TEST_F(cli_test, help_shows_commands_examples_and_exit_codes) {
   const auto help = output({"--help"});
-  for (const char* word : {"serve", "check", "list", "health", "query", "script", "stats", "version", "Exit codes:"}) {
+  for (const char* word :
+       {"serve", "check", "diff", "list", "health", "query", "script", "stats", "version", "Exit codes:"}) {
     EXPECT_THAT(help, HasSubstr(word));
   }
   EXPECT_EQ(output({}), help);
-  for (const char* command : {"serve", "check", "list", "health", "query", "script", "stats"}) {
+  for (const char* command : {"serve", "check", "diff", "list", "health", "query", "script", "stats"}) {
     EXPECT_THAT(output({command, "--help"}), HasSubstr("Examples:\n  ")) << command;
   }
 }
