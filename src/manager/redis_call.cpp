@@ -24,6 +24,10 @@ bool gave_up(const error& failure) noexcept {
 task<redis_reply> start(key_value_session& on, const redis_command& what) { return on.execute(what); }
 task<std::vector<redis_reply>> start(key_value_session& on, const redis_batch& what) { return on.pipeline(what); }
 
+// What an error calls it: a command by its own name.
+std::string_view words_for(const redis_command& what, std::string_view) noexcept { return what.name(); }
+std::string_view words_for(const redis_batch&, std::string_view operation) noexcept { return operation; }
+
 using place = redis_sharing::place;
 
 // Without a coroutine around the session's own: a thread that blocks anyway needs none.
@@ -50,8 +54,7 @@ Answer shared_now(const call_context& context, const Request& what, std::string_
 
 template <class Answer, class Request>
 task<Answer> shared_later(call_context context, Request what, std::string_view operation) {
-  const environment parent = co_await this_environment();
-  const environment env = context.limited(parent);
+  const environment env = context.limited(co_await this_environment());
   auto& sharing = context.state->redis();
   for (int attempt = 1;; ++attempt) {
     std::optional<error> failure;
@@ -72,14 +75,8 @@ task<Answer> shared_later(call_context context, Request what, std::string_view o
     if (!gave_up(*failure)) mine->done();
     if (may_try_again(*failure, attempt)) continue;
     context.state->count_query(true);
-    throw in_context(std::move(*failure), context, operation);
+    throw in_context(std::move(*failure), context, words_for(what, operation));
   }
-}
-
-task<redis_reply> command_later(call_context context, redis_command what) {
-  const std::string name(what.name());
-  task<redis_reply> running = shared_later<redis_reply>(std::move(context), std::move(what), name);
-  co_return co_await std::move(running);
 }
 
 // @return true when it may share a session
@@ -116,7 +113,7 @@ redis_reply redis_now(const call_context& context, const redis_command& what) {
 
 task<redis_reply> redis_later(call_context context, redis_command what) {
   if (shareable(context, effect_of(what), what.name())) [[likely]] {
-    return command_later(std::move(context), std::move(what));
+    return shared_later<redis_reply>(std::move(context), std::move(what), {});
   }
   return redis_alone(std::move(context), std::move(what), std::nullopt);
 }
