@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <hiredis/hiredis.h>
 #include <memory>
 #include <stdexcept>
@@ -22,7 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using polypool::bench::calls_per_second;
-using polypool::bench::compare;
 
 constexpr int keys = 1000;
 constexpr auto span = 700ms;
@@ -104,7 +104,12 @@ double benchmark_per_second(const std::string& host, int port) {
 
 }  // namespace
 
-int main() {
+// usage: redis_ratio [WORDS]: only the lines that begin with them
+int main(int count, char** words) {
+  const auto compare = [&](const std::string& what, const std::function<double()>& raw,
+                           const std::function<double()>& ours) {
+    if (count < 2 || what.starts_with(words[1])) polypool::bench::compare(what, rounds, raw, ours);
+  };
   const char* url = std::getenv("REDIS_URL");
   if (!url) {
     std::fputs("REDIS_URL is not set; `make bench` starts a server and sets it\n", stderr);
@@ -129,17 +134,17 @@ int main() {
   };
   for (const int threads : {1, 2, 8}) {
     compare(
-        "blocking GET, " + std::to_string(threads) + " threads", rounds, [&] { return raw_threads(threads, false); },
+        "blocking GET, " + std::to_string(threads) + " threads", [&] { return raw_threads(threads, false); },
         [&] {
           return calls_per_second(threads, span,
                                   [&](int, const std::atomic<bool>& stop) { return polypool_loop(db, stop); });
         });
   }
   compare(
-      "100 tasks, 1 thread, GET/SET (raw: 8 threads)", rounds, [&] { return raw_threads(8, true); },
+      "100 tasks, 1 thread, GET/SET (raw: 8 threads)", [&] { return raw_threads(8, true); },
       [&] { return tasks_per_second(db, 100); });
   compare(
-      "100 tasks, 1 thread (raw: redis-benchmark -P 16)", rounds,
-      [&] { return benchmark_per_second(where.host, where.port); }, [&] { return tasks_per_second(db, 100); });
+      "100 tasks, 1 thread (raw: redis-benchmark -P 16)", [&] { return benchmark_per_second(where.host, where.port); },
+      [&] { return tasks_per_second(db, 100); });
   for (int i = 0; i < keys; ++i) db.del(key_of(static_cast<std::uint64_t>(i)));
 }

@@ -96,7 +96,8 @@ class lease {
   }
   /// True when the pool would rather have it back: somebody waits for a session and no more can be opened, or this one
   /// is to be closed. For those who keep a session busy without end. Takes no lock.
-  bool wanted_back() const noexcept;
+  /// @param now what the connection's clock says, coarsely
+  bool wanted_back(time_point now) const noexcept;
   /// It will be out for long, and rightly so: no leak report.
   void expect_long() noexcept;
   /// Gives the session back now.
@@ -136,6 +137,11 @@ class pool {
   task<lease> acquire(std::source_location where = std::source_location::current());
   /// Borrows a session if one is idle and fresh; never waits. Gives an empty lease otherwise.
   lease try_acquire(std::source_location where = std::source_location::current()) noexcept;
+
+  /// Sees to it, in the background, that a session is idle and fresh soon: probes one that lies idle, or opens one
+  /// more, unless the maximum is reached. For callers who share a session as long as there is none for each of them;
+  /// unlike a waiter, it is not served by a session that somebody returns. Never waits.
+  void wish_for_another() noexcept;
 
   /// Opens a session, and goes on to `min_open` in the background. Throws why the first one failed.
   task<void> warm_up();

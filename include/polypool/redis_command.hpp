@@ -80,7 +80,10 @@ class redis_command {
   std::size_t size() const noexcept { return count_; }
   /// A word, from 0; empty beyond the last. Takes O(index).
   std::string_view operator[](std::size_t index) const noexcept;
-  std::string_view name() const noexcept { return (*this)[0]; }
+  std::string_view name() const noexcept {
+    const std::string_view all = body();
+    return all.size() > 4 && all[2] == '\r' ? all.substr(4, static_cast<std::size_t>(all[1] - '0')) : (*this)[0];
+  }
 
   /// Appends it as RESP.
   void append_to(std::string& out) const;

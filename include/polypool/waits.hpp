@@ -7,7 +7,6 @@
 #include <polypool/task.hpp>
 
 #include <atomic>
-#include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -110,18 +109,17 @@ class parking {
     parking* owner;
     void operator()() const noexcept { owner->give_up(wait_result::stopped); }
   };
+  struct blocker;  // on the stack of a thread that waits
   bool suspend(const environment& env, std::coroutine_handle<> self);
-  void block();
+  bool begin();
+  void block(blocker& here);
   void give_up(wait_result reason) noexcept;
 
   const environment* env_ = nullptr;
   std::coroutine_handle<> waiter_;
   wait_result result_ = wait_result::ready;  // written by whoever ends the wait
   bool armed_ = false;
-  // blocking waits only
-  std::mutex mutex_;
-  std::condition_variable woken_;
-  bool done_ = false;
+  blocker* blocker_ = nullptr;
   deadline_timer timer_;
   std::optional<std::stop_callback<stop_action>> stop_;
 };

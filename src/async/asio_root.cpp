@@ -34,6 +34,7 @@ asio_root::asio_root(const asio::any_io_executor& executor, task<void> body, std
   env_.waits = this;
   env_.time = &time;
   env_.stop = std::move(stop);
+  if (const auto* plain = plain_.target<asio::io_context::executor_type>()) direct_ = *plain;
   service_.add(*this);
 }
 
@@ -46,7 +47,8 @@ void asio_root::start() {
 }
 
 void asio_root::post_drive() noexcept {
-  asio::post(executor_, [this] { drive(); });
+  auto driving = [this] { drive(); };
+  direct_ ? asio::post(*direct_, driving) : asio::post(executor_, driving);
 }
 
 void asio_root::resume(std::coroutine_handle<> waiter) noexcept {

@@ -8,9 +8,12 @@
 #include <polypool/environment.hpp>
 #include <polypool/task.hpp>
 
+#include <boost/asio/io_context.hpp>
+
 #include <atomic>
 #include <coroutine>
 #include <memory>
+#include <optional>
 
 namespace polypool::detail {
 
@@ -37,8 +40,9 @@ class asio_root final : public scheduler {
   void drive() noexcept;
   void socket_done(socket_wait& wait) noexcept;
 
-  boost::asio::any_io_executor plain_;     // for descriptors, which outlive the root
-  boost::asio::any_io_executor executor_;  // counts as outstanding work while the root lives
+  boost::asio::any_io_executor plain_;                            // for descriptors, which outlive the root
+  boost::asio::any_io_executor executor_;                         // counts as outstanding work while the root lives
+  std::optional<boost::asio::io_context::executor_type> direct_;  // the same, where it is this: posting costs less
   context_service& service_;
   environment env_;
   std::unique_ptr<root_completion> done_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -149,23 +150,35 @@ void socket_ready::block() {
 
 // parking ------------------------------------------------------------------------------------------------------------
 
+struct parking::blocker {
+  std::mutex mutex;
+  std::condition_variable woken;
+  bool done = false;
+};
+
 bool parking::suspend(const environment& env, std::coroutine_handle<> self) {
   env_ = &env;
   waiter_ = self;
   result_ = wait_result::ready;
-  done_ = false;
   timer_.owner = this;
+  if (!env.blocking()) return begin();
+  blocker here;
+  blocker_ = &here;
+  if (begin()) block(here);
+  return false;
+}
+
+// Enqueued first: a timer that fires finds the place, and a waker's resume waits until suspend() has returned.
+bool parking::begin() {
   if (!enqueue()) return false;
-  // Enqueued first: a timer that fires finds the place, and a waker's resume waits until this function has returned.
+  const environment& env = *env_;
   const bool timed = env.deadline != no_deadline && (!env.blocking() || env.time->manual_timers() != nullptr);
   if (timed) {
     armed_ = true;
     env.arm(timer_, env.deadline);
   }
   if (env.stop.stop_possible()) stop_.emplace(env.stop, stop_action{this});
-  if (!env.blocking()) return true;
-  block();
-  return false;
+  return true;
 }
 
 wait_result parking::await_resume() noexcept {
@@ -179,9 +192,9 @@ void parking::wake() noexcept {
     env_->waits->resume(waiter_);
     return;
   }
-  const std::scoped_lock lock(mutex_);
-  done_ = true;
-  woken_.notify_one();  // under the lock: the place may be gone as soon as it is released
+  const std::scoped_lock lock(blocker_->mutex);
+  blocker_->done = true;
+  blocker_->woken.notify_one();  // under the lock: the place may be gone as soon as it is released
 }
 
 void parking::give_up(wait_result reason) noexcept {
@@ -190,21 +203,21 @@ void parking::give_up(wait_result reason) noexcept {
   wake();
 }
 
-void parking::block() {
-  std::unique_lock lock(mutex_);
-  const auto done = [this] { return done_; };
+void parking::block(blocker& here) {
+  std::unique_lock lock(here.mutex);
+  const auto done = [&here] { return here.done; };
   if (env_->deadline == no_deadline || env_->time->manual_timers() != nullptr) {
-    woken_.wait(lock, done);
+    here.woken.wait(lock, done);
     return;
   }
-  if (woken_.wait_until(lock, env_->deadline, done)) return;
+  if (here.woken.wait_until(lock, env_->deadline, done)) return;
   lock.unlock();
   if (withdraw()) {
     result_ = wait_result::timed_out;
     return;
   }
   lock.lock();  // a waker has us already
-  woken_.wait(lock, done);
+  here.woken.wait(lock, done);
 }
 
 // sleeping -----------------------------------------------------------------------------------------------------------

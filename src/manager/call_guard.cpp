@@ -10,7 +10,9 @@ duration retry_pause(const retry_options& options, std::uint32_t attempt) {
   return retry_delay(options, attempt, std::uniform_real_distribution<double>(0, 1)(generator));
 }
 
-task<call_places> enter(connection_pointer state, priority rank) {
+namespace {
+
+task<call_places> enter_both(connection_pointer state, priority rank) {
   call_places taken;
   if (auto& own = state->guards().places) {
     task<bulkhead::place> entering = own->enter(rank);
@@ -21,6 +23,12 @@ task<call_places> enter(connection_pointer state, priority rank) {
     taken.total = co_await std::move(entering);
   }
   co_return taken;
+}
+
+}  // namespace
+
+task<call_places> call_attempts::enter() const {
+  return enter_both(context_.state, context_.how ? context_.how->rank() : priority::normal);
 }
 
 void note_call(const call_context& context, time_point started, const error* why) noexcept {
@@ -41,6 +49,7 @@ void note_call(const call_context& context, time_point started, const error* why
 call_attempts::call_attempts(call_context& context, again how) noexcept : context_(context), how_(how) {}
 
 void call_attempts::admit() {
+  abandon();
   guards_ = &context_.state->guards();
   started_ = not_begun;
   if (!guards_->enabled) return;

@@ -13,9 +13,6 @@ struct call_places {
   bulkhead::place own, total;
 };
 
-/// Takes what places are limited; waits in the queues within the environment's deadline.
-/// Throws pool_timeout, pool_queue_full, cancelled.
-task<call_places> enter(connection_pointer state, priority rank);
 /// True when there is a queue to wait in.
 inline bool is_limited(connection_state& state) noexcept;
 
@@ -50,6 +47,8 @@ class call_attempts {
 
   /// Leave to make the call. Throws circuit_open.
   void admit();
+  /// Takes what places are limited; waits in their queues. Throws pool_timeout, pool_queue_full, cancelled.
+  task<call_places> enter() const;
   /// The session is there: what comes now is the server's time.
   void begun() noexcept { started_ = context_.state->time().now(); }
   void succeeded() noexcept;
@@ -95,7 +94,7 @@ auto make_call_now(call_context& context, again how, const environment& env, std
     try {
       attempts.admit();
       if (is_limited(*context.state)) [[unlikely]] {
-        attempts.hold(run(enter(context.state, context.how ? context.how->rank() : priority::normal), env));
+        attempts.hold(run(attempts.enter(), env));
       }
       auto out = make(attempts);
       attempts.succeeded();
@@ -118,7 +117,7 @@ task<Answer> make_call(call_context& context, again how, environment env, std::s
     try {
       attempts.admit();
       if (is_limited(*context.state)) [[unlikely]] {
-        task<call_places> entering = enter(context.state, context.how ? context.how->rank() : priority::normal);
+        task<call_places> entering = attempts.enter();
         attempts.hold(co_await std::move(entering).in(env));
       }
       task<Answer> attempt = make(attempts);

@@ -24,6 +24,10 @@ bool gave_up(const error& failure) noexcept {
 task<redis_reply> start(key_value_session& on, const redis_command& what) { return on.execute(what); }
 task<std::vector<redis_reply>> start(key_value_session& on, const redis_batch& what) { return on.pipeline(what); }
 
+// What an error calls it: a command by its own name.
+std::string_view words_for(const redis_command& what, std::string_view) noexcept { return what.name(); }
+std::string_view words_for(const redis_batch&, std::string_view operation) noexcept { return operation; }
+
 using place = redis_sharing::place;
 
 // Without a coroutine around the session's own: a thread that blocks anyway needs none.
@@ -52,43 +56,46 @@ Answer shared_now(call_context context, const Request& what, std::string_view op
                        [&](call_attempts& attempts) { return attempt_now<Answer>(context, attempts, what, env); });
 }
 
-template <class Answer, class Request>
-task<Answer> attempt_later(const call_context& context, call_attempts& attempts, const Request& what) {
-  const environment env = co_await this_environment();
-  auto& sharing = context.state->redis();
-  for (int attempt = 1;; ++attempt) {
-    std::optional<error> failure;
-    std::optional<place> mine = sharing.try_join(env);
-    if (!mine) {
-      task<place> joining = sharing.join();
-      mine.emplace(co_await std::move(joining));
-    }
-    attempts.begun();
-    try {
-      task<Answer> running = start(mine->session(), what);
-      Answer answer = co_await std::move(running);
-      mine->done();
-      co_return std::move(answer);
-    } catch (const error& problem) {
-      failure = problem;
-    }
-    if (!gave_up(*failure)) mine->done();
-    if (!may_try_again(*failure, attempt)) throw *failure;
-  }
-}
-
+// What make_call() does, in one coroutine: there may be hundreds of these at once, and all that each of them does
+// counts.
 template <class Answer, class Request>
 task<Answer> shared_later(call_context context, Request what, std::string_view operation) {
-  const environment parent = co_await this_environment();
-  auto make = [&](call_attempts& attempts) { return attempt_later<Answer>(context, attempts, what); };
-  task<Answer> calling = make_call<Answer>(context, again::if_undone, context.limited(parent), operation, make);
-  co_return co_await std::move(calling);
-}
-
-task<redis_reply> command_later(call_context context, redis_command what) {
-  const std::string name(what.name());
-  task<redis_reply> running = shared_later<redis_reply>(std::move(context), std::move(what), name);
-  co_return co_await std::move(running);
+  const environment env = context.limited(co_await this_environment());
+  call_attempts attempts(context, again::if_undone);
+  for (int attempt = 1;; ++attempt) {
+    std::optional<place> mine;
+    try {
+      attempts.admit();
+      if (is_limited(*context.state)) [[unlikely]] {
+        task<call_places> entering = attempts.enter();
+        attempts.hold(co_await std::move(entering).in(env));
+      }
+      auto& sharing = context.state->redis();
+      if (auto quick = sharing.try_join(env)) {
+        mine.emplace(std::move(*quick));
+      } else {
+        task<place> joining = sharing.join();
+        mine.emplace(co_await std::move(joining).in(env));
+      }
+      attempts.begun();
+      task<Answer> running = start(mine->session(), what);
+      Answer answer = co_await std::move(running).in(env);
+      mine->done();
+      attempts.succeeded();
+      co_return std::move(answer);
+    } catch (error& why) {
+      if (mine && !gave_up(why)) mine->done();
+      if (may_try_again(why, attempt)) continue;
+      if (!attempts.failed(why, env)) {
+        why.at(context.state->name(), context.operation(words_for(what, operation)));
+        throw;
+      }
+    }
+    if (attempts.pause() > duration::zero()) {
+      task<wait_result> pausing = sleep_for(attempts.pause());
+      co_await std::move(pausing).in(env);
+    }
+  }
 }
 
 // @return true when it may share a session
@@ -125,7 +132,7 @@ redis_reply redis_now(const call_context& context, const redis_command& what) {
 
 task<redis_reply> redis_later(call_context context, redis_command what) {
   if (shareable(context, effect_of(what), what.name())) [[likely]] {
-    return command_later(std::move(context), std::move(what));
+    return shared_later<redis_reply>(std::move(context), std::move(what), {});
   }
   return redis_alone(std::move(context), std::move(what), std::nullopt);
 }

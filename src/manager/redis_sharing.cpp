@@ -153,7 +153,7 @@ std::optional<std::size_t> redis_sharing::best_for(const void* loop, time_point 
     if (!one.session) continue;
     --left;
     if (one.loop != loop || one.leaving) continue;
-    one.leaving = one.commands->broken() || one.session.wanted_back() || now - one.since > longest_loan;
+    one.leaving = one.commands->broken() || one.session.wanted_back(now) || now - one.since > longest_loan;
     if (!one.leaving && (!best || one.users < sessions_[*best].users)) best = i;
   }
   return best;
@@ -186,22 +186,18 @@ std::optional<redis_sharing::place> redis_sharing::try_join(const environment& e
   pool& from = state_.usable_pool();
   const void* const loop = env.blocking() ? nullptr : env.waits->loop();
   const auto now = env.time->coarse_now();
-  std::optional<place> out;
-  bool more = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    auto chosen = best_for(loop, now);
-    if ((!chosen || crowded(sessions_[*chosen], env)) && count_ < most_shared) {
-      if (lease idle = from.try_acquire()) {
-        chosen = add(std::move(idle), loop, now);
-      } else {
-        more = chosen && !opening_.exchange(true);
-      }
+  const std::scoped_lock lock(mutex_);
+  auto chosen = best_for(loop, now);
+  if (!chosen || crowded(sessions_[*chosen], env)) {
+    if (lease idle = from.try_acquire()) {
+      if (count_ == most_shared) return place(std::move(idle));  // nobody else finds this one
+      chosen = add(std::move(idle), loop, now);
+    } else if (chosen) {
+      from.wish_for_another();
     }
-    if (chosen) out.emplace(seat(*chosen));
   }
-  if (more) open_another();
-  return out;
+  if (!chosen) return std::nullopt;
+  return seat(*chosen);
 }
 
 task<redis_sharing::place> redis_sharing::join() {
@@ -241,40 +237,6 @@ task<redis_sharing::place> redis_sharing::fetch(acquisition& duty) {
   }
   duty.failed(*failure);
   throw error(*failure);
-}
-
-/// One more session is being opened in the background.
-class redis_sharing::opening {
- public:
-  explicit opening(std::shared_ptr<connection_state> state) noexcept : state_(std::move(state)) {}
-  opening(opening&&) noexcept = default;
-  ~opening() {
-    if (state_) state_->redis().opening_.store(false);
-  }
-  connection_state& state() const noexcept { return *state_; }
-
- private:
-  std::shared_ptr<connection_state> state_;
-};
-
-// It lies idle then, for the next caller who finds the others busy.
-task<void> redis_sharing::warm_one(opening mine) {
-  try {
-    task<lease> waiting = mine.state().acquire(std::source_location::current());
-    const lease fresh = co_await std::move(waiting);
-  } catch (const error&) {
-    co_return;  // the pool has told the log; callers go on with what they have
-  }
-}
-
-void redis_sharing::open_another() noexcept {
-  try {
-    opening mine(state_.shared_from_this());
-    const auto now = state_.usable_pool().statistics();
-    if (now.open < now.max_open && now.idle == 0) state_.work().spawn(warm_one(std::move(mine)));
-  } catch (const std::exception&) {
-    return;  // it was only a wish
-  }
 }
 
 // leaving ------------------------------------------------------------------------------------------------------------

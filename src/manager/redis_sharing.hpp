@@ -8,7 +8,6 @@
 #include <polypool/waits.hpp>
 
 #include <array>
-#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -76,9 +75,6 @@ class redis_sharing {
   task<place> fetch(acquisition& duty);
   acquisition* acquisition_for(const void* loop) noexcept;  // (lock)
   void leave(std::size_t index, bool given_up) noexcept;
-  void open_another() noexcept;
-  class opening;
-  static task<void> warm_one(opening mine);
   static void wake_all(waiter* first) noexcept;
 
   connection_state& state_;
@@ -86,7 +82,6 @@ class redis_sharing {
   std::array<shared_session, most_shared> sessions_;
   std::size_t count_ = 0;                // of them in use
   acquisition* acquisitions_ = nullptr;  // somebody borrows a session for all of a loop who wait; linked
-  std::atomic<bool> opening_{false};     // in the background
 };
 
 }  // namespace polypool::detail

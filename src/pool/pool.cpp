@@ -19,7 +19,7 @@ key_value_session& lease::key_value() const {
   throw error(errc::not_redis, "this database does not take Redis commands").at(item_->owner->options().name, "lease");
 }
 
-bool lease::wanted_back() const noexcept { return item_->owner->wants_back(*item_); }
+bool lease::wanted_back(time_point now) const noexcept { return item_->owner->wants_back(*item_, now); }
 
 void lease::expect_long() noexcept {
   if (item_ != nullptr) item_->owner->expect_long(*item_);
@@ -61,6 +61,7 @@ task<lease> pool::acquire(std::source_location where) {
 lease pool::try_acquire(std::source_location where) noexcept { return lease(core_->try_take(where)); }
 
 task<void> pool::warm_up() { return pool_core::warm_up(core_); }
+void pool::wish_for_another() noexcept { core_->wish_for_another(); }
 void pool::retire_all() noexcept { core_->retire_all(); }
 void pool::resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle) {
   core_->resize(min_open, max_open, max_idle);

@@ -45,6 +45,7 @@ void pool_core::abandon(chore what, item* it) noexcept {
   switch (what) {
     case chore::open:
       --opening_;
+      wished_ = false;
       break;
     case chore::reset:
     case chore::keepalive:

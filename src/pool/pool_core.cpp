@@ -150,9 +150,9 @@ void pool_core::expect_long(item& it) noexcept {
   it.leak_reported = true;
 }
 
-bool pool_core::wants_back(const item& it) const noexcept {
+bool pool_core::wants_back(const item& it, time_point now) const noexcept {
   return starving_.load(std::memory_order_relaxed) || closed_.load(std::memory_order_relaxed) ||
-         it.generation != generation_.load(std::memory_order_relaxed) || time_.coarse_now() >= it.expires;
+         it.generation != generation_.load(std::memory_order_relaxed) || now >= it.expires;
 }
 
 void pool_core::discard(item& returned) noexcept {

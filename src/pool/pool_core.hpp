@@ -42,10 +42,11 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void give_back(item& returned) noexcept;
   void discard(item& returned) noexcept;
   void expect_long(item& it) noexcept;
-  bool wants_back(const item& it) const noexcept;  // takes no lock
+  bool wants_back(const item& it, time_point now) const noexcept;  // takes no lock
 
   // opening: pool_open.cpp
   static task<void> warm_up(pointer core);
+  void wish_for_another() noexcept;
 
   // closing: pool_close.cpp
   void retire_all() noexcept;
@@ -158,6 +159,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<bool> closed_{false};
   std::atomic<bool> starving_{false};  // somebody waits, and no more sessions can be opened
+  bool wished_ = false;                // a session is being opened that nobody waits for
   bool maintaining_ = false;
   std::optional<error> connect_failure_;
   time_point connect_failed_at_{};

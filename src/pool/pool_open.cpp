@@ -9,12 +9,12 @@
 
 namespace polypool {
 
-// How many more would be of use: to waiters, or for the minimum. Those being opened count.
+// How many more would be of use: to waiters, to those who share, or for the minimum. Those being opened count.
 std::size_t pool_core::wanted_now() const noexcept {
   if (closed_) return 0;
   const std::size_t lasting = live();
   const std::size_t missing = options_.min_open > lasting ? options_.min_open - lasting : 0;
-  return std::max<std::size_t>(waiting_, missing);
+  return std::max<std::size_t>(waiting_ + (wished_ ? 1U : 0U), missing);
 }
 
 // A few at a time, within the maximum. After a failure only one tries until it works, and those who can wait, do: the
@@ -37,6 +37,21 @@ void pool_core::open_wanted() noexcept {
     --opening_;
     return;
   }
+}
+
+// One at a time; whatever an opener comes to, the wish is over with it.
+void pool_core::wish_for_another() noexcept {
+  departures doomed(*this);
+  const guard lock(mutex_);
+  if (closed_) return;
+  if (item* const idle = idle_.last()) {
+    if (keepalives_ == 0 && stale(*idle, time_.coarse_now())) clean_later(*idle, idle_, chore::keepalive, doomed);
+    return;
+  }
+  if (opening_ > 0 || open() >= options_.max_open) return;
+  wished_ = true;
+  open_wanted();
+  if (opening_ == 0) wished_ = false;
 }
 
 // Whether this opener is one too many: what it was started for has been served meanwhile.
@@ -164,6 +179,7 @@ void pool_core::adopt(std::unique_ptr<session> fresh, std::uint64_t generation) 
     it.expires = saturating_add(now, jittered(options_.max_lifetime, least_share));
   if (options_.max_idle_time > duration::zero()) it.idle_limit = jittered(options_.max_idle_time, least_share);
   --opening_;
+  wished_ = false;
   ++counters_.opened;
   connect_failure_.reset();
   retry_at_ = {};
@@ -186,6 +202,7 @@ void pool_core::opening_failed(const error& why) noexcept {
   {
     const guard lock(mutex_);
     --opening_;
+    wished_ = false;
     const auto pause = std::max(options_.retry_max_delay, duration(std::chrono::milliseconds(10)));
     retry_at_ = time_.now() + jittered(pause, 0.5);
     // Sessions on loan will come back to the waiters. With none left and none under way, nobody would.
@@ -200,6 +217,7 @@ void pool_core::opening_failed(const error& why) noexcept {
 void pool_core::opening_dropped() noexcept {
   const guard lock(mutex_);
   --opening_;
+  wished_ = false;
   open_wanted();
   note_quiet();
 }

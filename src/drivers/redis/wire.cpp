@@ -47,16 +47,15 @@ bool wire::ticket::withdraw() noexcept {
 task<redis_reply> wire::exchange(const redis_command& what) {
   redis_reply reply;
   ticket mine(*this, std::span(&reply, 1));
-  const step first = submit(mine, &what, {}, co_await this_environment());
-  co_await drive(mine, first);
+  step now = submit(mine, &what, {}, co_await this_environment());
+  const bool among_many = now == step::park;
+  if (among_many) {  // most are written and read for: they need no coroutine for that
+    const wait_result how = co_await mine;
+    now = after_parking(mine, how);
+  }
+  if (now != step::done) co_await drive(mine, now, among_many);
   if (reply.is_error()) throw complaint(reply);
   co_return std::move(reply);
-}
-
-error wire::complaint(const redis_value& reply) noexcept {
-  error out = redis_error(reply.text());
-  if (out.poisons_session()) broken_.store(true, std::memory_order_release);
-  return out;
 }
 
 task<void> wire::exchange(std::string_view commands, std::span<redis_reply> into) {
@@ -268,10 +267,20 @@ bool wire::is_done(const ticket& mine) const noexcept {
   return mine.done_;
 }
 
-task<void> wire::drive(ticket& mine, step now) {
+// Whoever was roused with its reply has no duty and left nothing behind: it needs no lock any more.
+wire::step wire::after_parking(ticket& mine, wait_result how) {
+  if (how == wait_result::ready && mine.released_) return step::done;
+  if (how != wait_result::ready && !is_done(mine)) throw gave_up(how);
+  const step next = next_step(mine);
+  if (next == step::done && mine.failed_) throw failure_for(mine);
+  return next;
+}
+
+// @param late somebody else read before, and may have left something
+task<void> wire::drive(ticket& mine, step now, bool late) {
   const environment& env = co_await this_environment();
-  bool wait_first = true;  // nothing can have come back yet
-  bool patient = true;     // may read inside of the system call
+  bool wait_first = !late;  // nothing can have come back yet
+  bool patient = true;      // may read inside of the system call
   while (now != step::done) {
     wait_result how = wait_result::ready;
     if (now == step::yield) {
@@ -307,7 +316,9 @@ task<void> wire::drive(ticket& mine, step now) {
       }
     } else {
       how = co_await mine;
-      wait_first = false;  // somebody else read before, and may have left something
+      wait_first = false;  // the same
+      now = after_parking(mine, how);
+      continue;
     }
     if (how != wait_result::ready && !is_done(mine)) throw gave_up(how);
     now = next_step(mine);
@@ -380,16 +391,6 @@ void wire::interrupt() noexcept {
   sockaddr nothing{};
   nothing.sa_family = AF_UNSPEC;
   ::connect(descriptor(), &nothing, sizeof nothing);
-}
-
-std::size_t wire::outstanding() const noexcept {
-  const std::scoped_lock lock(mutex_);
-  return waiting_.size();
-}
-
-std::size_t wire::abandoned() const noexcept {
-  const std::scoped_lock lock(mutex_);
-  return abandoned_;
 }
 
 }  // namespace polypool::redis

@@ -114,7 +114,8 @@ class wire {
   // wire.cpp: tickets and duties; those marked (lock) expect the mutex
   step submit(ticket& mine, const redis_command* what, std::string_view commands, const environment& env);
   void put(ticket& mine, const redis_command* what, std::string_view commands);  // (lock)
-  task<void> drive(ticket& mine, step now);
+  task<void> drive(ticket& mine, step now, bool late = false);
+  step after_parking(ticket& mine, wait_result how);
   step next_step(ticket& mine);
   step step_for(ticket& mine, ticket*& threads);                // (lock)
   step released(ticket& mine, ticket*& threads) noexcept;       // (lock)

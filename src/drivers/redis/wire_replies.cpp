@@ -71,7 +71,14 @@ void wire::hand_out(redis_reply&& arrived, ticket*& threads) {
   }
   who->queued_ = false;
   who->done_ = true;
+  if (who->parked_) who->released_ = true;  // and so without a duty; it looks at this without the lock
   rouse(*who, threads);
+}
+
+error wire::complaint(const redis_value& reply) noexcept {
+  error out = redis_error(reply.text());
+  if (out.poisons_session()) broken_.store(true, std::memory_order_release);
+  return out;
 }
 
 void wire::give_push(ticket& whose, ticket*& threads) noexcept {
@@ -98,6 +105,16 @@ void wire::forget_pushes() noexcept {
   const std::scoped_lock lock(mutex_);
   pushes_.clear();
   push_bytes_ = 0;
+}
+
+std::size_t wire::outstanding() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return waiting_.size();
+}
+
+std::size_t wire::abandoned() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return abandoned_;
 }
 
 }  // namespace polypool::redis

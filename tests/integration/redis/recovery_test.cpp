@@ -178,7 +178,7 @@ TEST_F(redis_recovery, subscribes_again_after_a_restart) {
   }));
   receiver.join();
   EXPECT_EQ(got.back(), "last");
-  EXPECT_EQ(news.interruptions(), 1u);
+  EXPECT_GE(news.interruptions(), 1u);  // more, when the next session was dying, too
 }
 
 TEST_F(redis_recovery, messages_on_an_event_loop) {

@@ -127,6 +127,28 @@ TEST_F(redis_sharing_test, threads_and_tasks_at_once) {
   }
 }
 
+// Threads share only as long as there are no sessions for each of them; also when those that are there lay idle.
+TEST_F(redis_sharing_test, threads_get_a_session_each) {
+  auto cache = with_sessions(6);
+  const auto open_now = [&] { return manager_->get_redis("cache").statistics().pool.open; };
+  for (int round = 0; round < 2; ++round) {
+    std::atomic<bool> stop = false;
+    tally seen;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] {
+        while (!stop) echo_blocking(cache, "thread" + std::to_string(i), 20, seen);
+      });
+    }
+    EXPECT_TRUE(wait_until([&] { return open_now() >= 4; })) << open_now();
+    stop = true;
+    threads.clear();
+    EXPECT_EQ(seen.right, seen.done());
+    EXPECT_LE(open_now(), 6U);
+    manager_->get_redis("cache").reconnect();
+  }
+}
+
 // Random deadlines: whoever gets an answer gets his own.
 TEST_F(redis_sharing_test, deadlines_never_shift_replies) {
   auto cache = with_sessions(3);

@@ -76,6 +76,59 @@ TEST_F(pool_opening, a_spike_ends_with_few_sessions) {
   EXPECT_LE(server->most_open_sessions(), 12U);
 }
 
+// Those who share a session wish for one more, and do not take one away for it.
+TEST_F(pool_opening, a_wish_opens_one_more_although_another_is_returned) {
+  options.max_open = 3;
+  make();
+  lease one = get();
+  made->wish_for_another();
+  made->wish_for_another();
+  EXPECT_EQ(now().opening, 1U);
+  one.release();
+  made->wish_for_another();  // one is idle already
+  ready();
+  EXPECT_EQ(now().idle, 2U);
+  EXPECT_EQ(server->connects(), 2U);
+}
+
+TEST_F(pool_opening, wishes_end_at_the_maximum_and_with_a_failure) {
+  options.max_open = 2;
+  options.connect_attempts = 1;
+  options.retry_max_delay = 10s;
+  make();
+  const lease one = get();
+  server->fail_connects(refused());
+  made->wish_for_another();
+  ready();
+  made->wish_for_another();  // not at once after a failure
+  ready();
+  EXPECT_EQ(server->connects(), 2U);
+  EXPECT_EQ(now().opening, 0U);
+  server->heal();
+  pass(10s);
+  EXPECT_EQ(now().open, 1U) << "the wish was over with the failure";
+  made->wish_for_another();
+  ready();
+  const lease two = made->try_acquire();
+  EXPECT_TRUE(two);
+  made->wish_for_another();
+  ready();
+  EXPECT_EQ(now().open, 2U);
+  EXPECT_EQ(now().opening, 0U);
+}
+
+TEST_F(pool_opening, a_wish_freshens_what_was_idle_for_long) {
+  options.max_open = 3;
+  make();
+  get().release();
+  pass(2s);
+  EXPECT_FALSE(made->try_acquire()) << "nobody knows whether it lives";
+  made->wish_for_another();
+  ready();
+  EXPECT_EQ(server->connects(), 1U);
+  EXPECT_TRUE(made->try_acquire());
+}
+
 TEST_F(pool_opening, warm_up_opens_the_minimum) {
   options.max_open = 10;
   options.min_open = 5;
