@@ -9,6 +9,7 @@
 #pragma once
 
 #include <polypool/clock.hpp>
+#include <polypool/error.hpp>
 
 #include <array>
 #include <atomic>
@@ -43,6 +44,10 @@ struct breaker_options {
   duration trial_timeout = std::chrono::seconds(30);  ///< a trial without an outcome gives its place up after this
   bool operator==(const breaker_options&) const = default;
 };
+
+/// Whether an error says that the server is in trouble: it cannot be reached, breaks off, has no room, or does not
+/// answer in time. Not: what a healthy server says about a statement, or what the caller gave up itself.
+bool counts_against_server(const error& failure) noexcept;
 
 /// A change of state.
 struct breaker_change {
@@ -89,6 +94,9 @@ class circuit_breaker {
   void failed(permit given, duration took, time_point now) noexcept;
   /// The call ended without telling anything about the server.
   void abandoned(permit given) noexcept;
+
+  /// Somebody else saw the server answer, such as a health check: trials may pass from now on.
+  void server_answered(time_point now) noexcept;
 
   /// Holds it open or closed, whatever happens, until release().
   void force_open(time_point now);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <polypool/background.hpp>
+#include <polypool/breaker.hpp>
 #include <polypool/config.hpp>
 #include <polypool/database.hpp>
 #include <polypool/drivers.hpp>
@@ -38,6 +39,9 @@ std::string_view to_string(health_status status) noexcept;
 enum class connection_phase : std::uint8_t { registered, connecting, connected, closing, closed, removed };
 std::string_view to_string(connection_phase phase) noexcept;
 
+/// What may be done to a circuit breaker by hand.
+enum class breaker_action : std::uint8_t { open, close, release };
+
 /// The outcome of one health check.
 struct connection_health {
   std::string name;
@@ -70,6 +74,10 @@ struct connection_statistics {
   pool_statistics pool;
   std::uint64_t queries = 0;
   std::uint64_t errors = 0;
+  std::uint64_t retries = 0;           ///< calls made again
+  std::uint64_t retries_left_out = 0;  ///< because too many had failed lately
+  breaker_snapshot breaker;
+  bulkhead_snapshot places;  ///< of max_concurrent
   std::uint64_t reconnects_succeeded = 0;
   std::uint64_t reconnects_failed = 0;
   std::uint64_t health_checks = 0;
@@ -139,6 +147,10 @@ class connection {
   server_info describe();
   task<server_info> async_describe();
   connection_statistics statistics() const;
+  /// What its circuit breaker has seen.
+  polypool::breaker_snapshot breaker_snapshot() const;
+  /// Holds its circuit breaker open or closed whatever happens, or lets it work again.
+  void force_breaker(breaker_action action);
   /// Changes the pool's limits at run time.
   void resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle);
 
@@ -164,6 +176,8 @@ struct manager_options {
   driver_list drivers;
   std::shared_ptr<background> work;  ///< null: threads of its own, started on first use
   log::logger log;
+  /// Which errors count against the server in circuit breakers; empty: counts_against_server(). Thread-safe.
+  std::function<bool(const error&)> counts_as_failure;
 };
 
 /// Holds connections by name. Thread-safe. Its destructor closes everything, waiting as long as `drain_timeout`.

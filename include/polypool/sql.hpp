@@ -4,6 +4,7 @@
 /// Talking SQL: handles, transactions, streams. Each call exists blocking and, with `async_` before it, as a task.
 #pragma once
 
+#include <polypool/bulkhead.hpp>
 #include <polypool/consistency.hpp>
 #include <polypool/driver.hpp>
 #include <polypool/located.hpp>
@@ -59,9 +60,6 @@ std::vector<value> owned_list(Args&&... args) {
 
 /// Which server of a group a call goes to. A connection that is no group is its only server.
 enum class role : std::uint8_t { primary, replica };
-
-/// Who goes first where calls queue for a place (`max_concurrent`).
-enum class priority : std::uint8_t { low, normal, high, critical };
 
 /// How a call is made; see sql_database::with.
 class call {
@@ -353,6 +351,28 @@ class transaction final : public sql_operations {
   std::shared_ptr<detail::transaction_state> state_;
 };
 
+class sql_database;
+
+namespace detail {
+
+/// Whether a whole transaction is made again, and when.
+class transaction_retry {
+ public:
+  explicit transaction_retry(const sql_database& on);
+  /// Counts a failure. @return false when it is not made again
+  bool again_after(const error& why);
+  void wait() const;
+  task<void> async_wait() const;
+
+ private:
+  std::shared_ptr<manager_core> core_;
+  std::shared_ptr<connection_state> state_;
+  std::uint32_t attempt_ = 1;
+  duration pause_{};
+};
+
+}  // namespace detail
+
 /// A handle to a SQL database: cheap to copy, safe to share between threads. An unnamed one goes to whatever connection
 /// is active at each call; a named one to that connection, also after it was removed and registered again.
 class sql_database final : public sql_operations {
@@ -393,6 +413,26 @@ class sql_database final : public sql_operations {
     }
   }
 
+  /// transact(), all of it made again when the database could not serialize it or chose it as the victim of a deadlock:
+  /// up to `retry_attempts` times, with growing pauses, while the retry budget lasts. A commit in doubt is never made
+  /// again. `work` may run several times: what it does outside of the database should bear that.
+  template <std::invocable<transaction&> Work>
+  auto with_retry(Work&& work, const transaction_options& options = {}) {
+    for (detail::transaction_retry attempts(*this);;) {
+      try {
+        return transact(work, options);
+      } catch (const error& why) {
+        if (!attempts.again_after(why)) throw;
+      }
+      attempts.wait();
+    }
+  }
+  /// The same for a `work(tx)` that gives a task.
+  template <std::invocable<transaction&> Work>
+  std::invoke_result_t<Work&, transaction&> async_with_retry(Work work, transaction_options options = {}) {
+    return retried(*this, std::move(work), options);
+  }
+
   /// Borrows a session from the same pool, for the native driver.
   polypool::lease lease(std::source_location where = std::source_location::current());
   task<polypool::lease> async_lease(std::source_location where = std::source_location::current());
@@ -400,6 +440,35 @@ class sql_database final : public sql_operations {
  private:
   friend class manager;
   friend class connection;
+  friend class detail::transaction_retry;
+  template <class Work>
+  static std::invoke_result_t<Work&, transaction&> retried(sql_database db, Work work, transaction_options options) {
+    using answer = decltype(run_type(std::declval<std::invoke_result_t<Work&, transaction&>>()));
+    for (detail::transaction_retry attempts(db);;) {
+      try {
+        task<transaction> beginning = db.async_begin(options);
+        transaction tx = co_await std::move(beginning);
+        task<answer> working = work(tx);
+        if constexpr (std::is_void_v<answer>) {
+          co_await std::move(working);
+          task<void> committing = tx.async_commit();
+          co_await std::move(committing);
+          co_return;
+        } else {
+          answer out = co_await std::move(working);
+          task<void> committing = tx.async_commit();
+          co_await std::move(committing);
+          co_return std::move(out);
+        }
+      } catch (const error& why) {
+        if (!attempts.again_after(why)) throw;
+      }
+      task<void> pausing = attempts.async_wait();
+      co_await std::move(pausing);
+    }
+  }
+  template <class T>
+  static T run_type(task<T>);
   sql_database(std::shared_ptr<detail::manager_core> core, std::shared_ptr<detail::connection_state> state) noexcept;
   result run_now(statement what) override;
   task<result> run_owned(located_string text, std::vector<value> parameters) override;

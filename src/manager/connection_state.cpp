@@ -28,17 +28,16 @@ std::string_view to_string(connection_phase phase) noexcept {
 namespace detail {
 
 connection_state::connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
-                                   std::shared_ptr<driver> driver, background& work, log::logger log,
-                                   std::shared_ptr<event_bus> events, std::uint64_t sequence)
+                                   std::shared_ptr<driver> driver, std::shared_ptr<const surroundings> around,
+                                   log::logger log, std::uint64_t sequence)
     : name_(std::move(configuration.name)),
       where_(std::move(configuration.where)),
       tags_(std::move(configuration.tags)),
       limits_(std::move(limits)),
       driver_(std::move(driver)),
-      work_(work),
-      time_(work.time()),
+      around_(std::move(around)),
+      time_(around_->work.time()),
       log_(std::move(log)),
-      events_(std::move(events)),
       sequence_(sequence),
       type_(configuration.type),
       critical_(configuration.critical),
@@ -62,7 +61,40 @@ void connection_state::tell(event_kind kind, std::string from, std::string to, s
   happened.from = std::move(from);
   happened.to = std::move(to);
   happened.detail = std::move(detail);
-  events_->publish(std::move(happened));
+  around_->events->publish(std::move(happened));
+}
+
+safeguards& connection_state::make_guards() {
+  const std::scoped_lock lock(mutex_);
+  if (!made_guards_) {
+    const auto seed =
+        std::hash<std::string>()(name_) ^ static_cast<std::uint64_t>(time_.now().time_since_epoch().count());
+    made_guards_ = std::make_unique<safeguards>(name_, *limits_, seed,
+                                                [this](const breaker_change& change) { breaker_changed(change); });
+  }
+  guards_.store(made_guards_.get(), std::memory_order_release);
+  return *made_guards_;
+}
+
+void connection_state::breaker_changed(const breaker_change& change) const noexcept {
+  const auto kind = change.to == breaker_state::open        ? event_kind::circuit_open
+                    : change.to == breaker_state::half_open ? event_kind::circuit_half_open
+                                                            : event_kind::circuit_closed;
+  if (kind == event_kind::circuit_open) {
+    log_.warning("breaker", "the circuit breaker is open", {{"connection", name_}, {"reason", change.reason}});
+  } else {
+    log_.info("breaker", "the circuit breaker changed",
+              {{"connection", name_}, {"state", std::string(to_string(change.to))}, {"reason", change.reason}});
+  }
+  tell(kind, std::string(to_string(change.from)), std::string(to_string(change.to)), change.reason);
+}
+
+bool connection_state::counts_as_failure(const error& why) const noexcept {
+  try {
+    return around_->counts_as_failure ? around_->counts_as_failure(why) : counts_against_server(why);
+  } catch (...) {
+    return counts_against_server(why);
+  }
 }
 
 redis_sharing& connection_state::redis() {
@@ -73,7 +105,27 @@ redis_sharing& connection_state::redis() {
   return *made_redis_;
 }
 
+std::uint32_t connection_state::load() const noexcept {
+  const pool* const mine = pool_.load(std::memory_order_acquire);
+  const redis_sharing* const shared = redis_.load(std::memory_order_acquire);
+  return (mine ? mine->on_loan() : 0) + (shared ? shared->callers() : 0);
+}
+
+void connection_state::retire_sessions() noexcept {
+  if (pool* const mine = pool_.load(std::memory_order_acquire)) mine->retire_all();
+}
+
+bool connection_state::cannot_connect() const {
+  const pool* const mine = pool_.load(std::memory_order_acquire);
+  return mine && mine->last_connect_failure().has_value();
+}
+
 std::string connection_state::target() const {
+  if (group_) {
+    std::string names;
+    for (const auto& each : group_->members()) names += (names.empty() ? "" : ", ") + each->name();
+    return names;
+  }
   if (type_ == config::database_type::sqlite) return where_.filepath;
   std::string text = where_.host;
   const auto port = where_.port ? where_.port : config::default_port(type_);
@@ -137,6 +189,11 @@ task<std::unique_ptr<session>> connection_state::open_session(std::shared_ptr<co
 }
 
 pool& connection_state::make_pool() {
+  if (group_) {
+    throw error(errc::unsupported, "a group has no sessions of its own")
+        .with_hint("its members have: " + target())
+        .at(name_, "acquire");
+  }
   if (!driver_) {
     throw error(errc::unsupported_database,
                 "this build has no driver for " + std::string(config::to_string(type_)) + " databases")
@@ -148,14 +205,14 @@ pool& connection_state::make_pool() {
   if (!made_pool_) {
     // The pool must not own the background: the last of them may go on one of its threads. The manager owns it, and
     // closes every pool before.
-    const std::shared_ptr<background> unowned(std::shared_ptr<void>(), &work_);
+    const std::shared_ptr<background> unowned(std::shared_ptr<void>(), &around_->work);
     const auto open = [self = weak_from_this()] { return open_session(self.lock()); };
     made_pool_ = std::make_unique<pool>(options_of_pool(), open, unowned, log_);
     pool_.store(made_pool_.get(), std::memory_order_release);
   }
   if (!monitor_stop_.stop_possible() && limits_->health_check_interval > duration::zero()) {
     monitor_stop_ = std::stop_source();
-    work_.spawn(monitor(monitor_stop_.get_token()));
+    around_->work.spawn(monitor(monitor_stop_.get_token()));
   }
   return *made_pool_;
 }
@@ -172,6 +229,12 @@ pool& connection_state::reopened_pool() {
 }
 
 task<lease> connection_state::acquire(std::source_location where) {
+  if (group_) {
+    require_open();
+    const auto member = group_->choose(nullptr, nullptr);
+    task<lease> waiting = member->acquire(where);
+    co_return co_await std::move(waiting);
+  }
   pool& from = usable_pool();
   if (lease quick = from.try_acquire(where)) co_return quick;
   task<lease> waiting = from.acquire(where);
@@ -194,7 +257,7 @@ task<void> connection_state::connect() {
   } while (!phase_.compare_exchange_weak(before, connection_phase::connecting));
   std::optional<error> failure;
   try {
-    task<void> opening = reopened_pool().warm_up();
+    task<void> opening = group_ ? group_->connect() : reopened_pool().warm_up();
     co_await std::move(opening);
   } catch (const error& e) {
     failure.emplace(e);
@@ -210,10 +273,21 @@ task<void> connection_state::connect() {
     throw failure->at(name_, "connect");
   }
   phase_.compare_exchange_strong(expected, connection_phase::connected);
-  set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+  if (!group_) set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+}
+
+task<void> connection_state::reconnect_members() {
+  for (const auto& member : group_->members()) member->retire_sessions();
+  task<void> looking = group_->connect();
+  co_await std::move(looking);
 }
 
 task<void> connection_state::reconnect() {
+  if (group_) {
+    task<void> all = reconnect_members();
+    co_await std::move(all);
+    co_return;
+  }
   std::optional<error> failure;
   try {
     pool& mine = usable_pool();
@@ -244,6 +318,7 @@ task<void> connection_state::close(duration drain, duration force, connection_ph
     std::swap(monitor_stop, monitor_stop_);
   }
   monitor_stop.request_stop();
+  if (group_) group_->stop();
   if (pool* made = pool_.load(std::memory_order_acquire)) {
     task<bool> draining = made->close();
     const bool drained = co_await with_timeout(drain, std::move(draining));
@@ -275,6 +350,7 @@ connection_statistics connection_state::statistics() const {
   now.phase = phase();
   now.health = health();
   now.metrics_enabled = metrics_enabled_;
+  now.group = group_ != nullptr;
   if (const pool* made = pool_.load(std::memory_order_acquire)) {
     now.pool = made->statistics();
   } else {
@@ -282,6 +358,12 @@ connection_statistics connection_state::statistics() const {
   }
   now.queries = queries_.load(std::memory_order_relaxed);
   now.errors = errors_.load(std::memory_order_relaxed);
+  now.retries = retries_.load(std::memory_order_relaxed);
+  now.retries_left_out = retries_left_out_.load(std::memory_order_relaxed);
+  if (const safeguards* made = guards_.load(std::memory_order_acquire)) {
+    now.breaker = made->breaker.snapshot(time_.coarse_now());
+    if (made->places) now.places = made->places->snapshot();
+  }
   now.reconnects_succeeded = reconnects_succeeded_.load(std::memory_order_relaxed);
   now.reconnects_failed = reconnects_failed_.load(std::memory_order_relaxed);
   now.health_checks = health_checks_.load(std::memory_order_relaxed);

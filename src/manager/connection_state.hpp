@@ -3,6 +3,7 @@
 #pragma once
 
 #include "manager/group_router.hpp"
+#include "manager/safeguards.hpp"
 
 #include <polypool/background.hpp>
 #include <polypool/events.hpp>
@@ -18,11 +19,19 @@ namespace polypool::detail {
 
 class redis_sharing;
 
+/// What the connections of a manager have in common.
+struct surroundings {
+  background& work;
+  std::shared_ptr<event_bus> events;
+  failure_filter counts_as_failure;
+  std::unique_ptr<bulkhead> total_places;  // null: no limit
+};
+
 /// Small, because there may be 100,000 of them: a connection that was never used has no pool and no task.
 class connection_state : public std::enable_shared_from_this<connection_state> {
  public:
   connection_state(config::connection configuration, std::shared_ptr<const config::tuning> limits,
-                   std::shared_ptr<driver> driver, background& work, log::logger log, std::shared_ptr<event_bus> events,
+                   std::shared_ptr<driver> driver, std::shared_ptr<const surroundings> around, log::logger log,
                    std::uint64_t sequence);
   ~connection_state();
 
@@ -58,13 +67,27 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   task<lease> acquire(std::source_location where);
   /// What callers of a Redis connection share, made by the first who asks.
   redis_sharing& redis();
-  background& work() const noexcept { return work_; }
+  background& work() const noexcept { return around_->work; }
+  /// What stands before its server, made by the first who asks.
+  safeguards& guards() {
+    if (auto* made = guards_.load(std::memory_order_acquire)) [[likely]]
+      return *made;
+    return make_guards();
+  }
+  /// The limit of calls at once over all connections; null without one.
+  bulkhead* total_places() const noexcept { return around_->total_places.get(); }
+  bool counts_as_failure(const error& why) const noexcept;
   task<connection_health> check_health();
   task<server_info> describe();
   connection_statistics statistics() const;
   void count_query(bool failed) noexcept {
     queries_.fetch_add(1, std::memory_order_relaxed);
     if (failed) errors_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void count_query(bool failed, duration) noexcept { count_query(failed); }
+  /// A call was made again, or would have been but for the budget.
+  void count_retry(bool made) noexcept {
+    (made ? retries_ : retries_left_out_).fetch_add(1, std::memory_order_relaxed);
   }
   const log::logger& log() const noexcept { return log_; }
   /// Publishes that something happened to this connection.
@@ -73,10 +96,26 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   /// Null unless it stands for several connections; set once, before anybody else knows it.
   group_router* group() const noexcept { return group_.get(); }
   void stand_for(std::shared_ptr<group_router> members) noexcept { group_ = std::move(members); }
+  /// In how many groups it is.
+  std::atomic<std::uint32_t>& memberships() noexcept { return memberships_; }
+  std::uint32_t memberships() const noexcept { return memberships_.load(std::memory_order_relaxed); }
+  /// How busy it is: sessions on loan, and callers that share some.
+  std::uint32_t load() const noexcept;
+  /// Its sessions of today are not used again.
+  void retire_sessions() noexcept;
+  /// Whether its pool could not open a session when it last tried.
+  bool cannot_connect() const;
+  /// What somebody else has found out about its health.
+  void report(health_status status, std::string detail, std::optional<server_info> server) {
+    set_health(status, std::move(detail), {}, std::move(server));
+  }
 
  private:
   pool& make_pool();
+  safeguards& make_guards();
+  void breaker_changed(const breaker_change& change) const noexcept;
   pool& reopened_pool();
+  task<void> reconnect_members();
   static task<std::unique_ptr<session>> open_session(std::shared_ptr<connection_state> self);
   pool_options options_of_pool() const;
   void require_open() const;
@@ -92,10 +131,9 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   std::map<std::string, std::string> tags_;
   const std::shared_ptr<const config::tuning> limits_;
   const std::shared_ptr<driver> driver_;  // null: this build has none for the type
-  background& work_;
+  const std::shared_ptr<const surroundings> around_;
   clock& time_;  // outlives the background
   const log::logger log_;
-  const std::shared_ptr<event_bus> events_;
   std::shared_ptr<group_router> group_;
   const std::uint64_t sequence_;
   const config::database_type type_;
@@ -105,14 +143,18 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
 
   std::atomic<connection_phase> phase_{connection_phase::registered};
   std::atomic<health_status> health_{health_status::unknown};
+  std::atomic<std::uint32_t> memberships_{0};
   std::atomic<pool*> pool_{nullptr};  // what made_pool_ owns, for readers without the lock
   mutable std::mutex mutex_;
   std::unique_ptr<pool> made_pool_;
   std::unique_ptr<connection_health> last_health_;
   std::atomic<redis_sharing*> redis_{nullptr};  // what made_redis_ owns, for readers without the lock
   std::unique_ptr<redis_sharing> made_redis_;
+  std::atomic<safeguards*> guards_{nullptr};  // what made_guards_ owns, for readers without the lock
+  std::unique_ptr<safeguards> made_guards_;
   std::stop_source monitor_stop_{std::nostopstate};
   std::atomic<std::uint64_t> queries_{0}, errors_{0}, reconnects_succeeded_{0}, reconnects_failed_{0};
+  std::atomic<std::uint64_t> retries_{0}, retries_left_out_{0};
   std::atomic<std::uint64_t> health_checks_{0};
   std::atomic<duration::rep> health_check_time_{0}, last_health_check_{0};
   duration_histogram health_check_durations_;

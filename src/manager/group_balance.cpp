@@ -164,7 +164,7 @@ double balancer::cost(std::size_t i, std::uint32_t load) const noexcept {
   return (known > 0 ? static_cast<double>(known) : unknown_latency) * (load + 1.0);
 }
 
-void balancer::succeeded(std::size_t i, duration took, time_point /*now*/) noexcept {
+void balancer::succeeded(std::size_t i, duration took) noexcept {
   auto& one = members_[i];
   if (one.in_a_row.load(std::memory_order_relaxed) != 0) one.in_a_row.store(0, std::memory_order_relaxed);
   const auto before = one.latency.load(std::memory_order_relaxed);

@@ -50,7 +50,7 @@ class balancer {
   template <class Load, class Now>
   std::size_t choose(const Load& load, const Now& now, std::size_t avoid = none) noexcept;
 
-  void succeeded(std::size_t member, duration took, time_point now) noexcept;
+  void succeeded(std::size_t member, duration took) noexcept;
   /// @return true when this ejected the member
   bool failed(std::size_t member, time_point now) noexcept;
 

@@ -237,8 +237,8 @@ std::optional<std::size_t> failover_machine::next_after_current() const {
   return std::nullopt;
 }
 
-bool failover_machine::calm() const noexcept {
-  return decision_.primary &&
+bool failover_machine::calm(bool with_primary) const noexcept {
+  return (decision_.primary || !with_primary) &&
          std::ranges::all_of(members_, [](const member& m) { return m.up == true && m.misses == 0; });
 }
 

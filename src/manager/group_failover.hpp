@@ -64,8 +64,8 @@ class failover_machine {
   std::optional<bool> reachable(std::size_t member) const noexcept { return members_[member].up; }
   server_info::role_type role(std::size_t member) const noexcept { return members_[member].said; }
   std::optional<duration> lag(std::size_t member) const noexcept { return members_[member].lag; }
-  /// All members were looked at, answer, and are what they should be.
-  bool calm() const noexcept;
+  /// All members were looked at and answer, and one of them is the primary if there has to be one.
+  bool calm(bool with_primary) const noexcept;
   /// How long the declared primary has to work before it gets its place back.
   duration hold(time_point now) const noexcept;
 

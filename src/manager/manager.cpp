@@ -148,6 +148,7 @@ std::vector<connection_summary> manager::list() const {
     line.critical = core_->is_critical(*state);
     line.target = state->target();
     line.tags = state->tags();
+    line.group = state->group() != nullptr;
   }
   return lines;
 }
@@ -197,6 +198,21 @@ task<connection_health> connection::async_health_check() {
 server_info connection::describe() { return run_on(*core_, async_describe()); }
 task<server_info> connection::async_describe() { return keeping(state_, state_->describe()); }
 
+polypool::breaker_snapshot connection::breaker_snapshot() const {
+  return state_->guards().breaker.snapshot(state_->time().now());
+}
+void connection::force_breaker(breaker_action action) {
+  auto& breaker = state_->guards().breaker;
+  const auto now = state_->time().now();
+  switch (action) {
+    case breaker_action::open:
+      return breaker.force_open(now);
+    case breaker_action::close:
+      return breaker.force_closed(now);
+    case breaker_action::release:
+      return breaker.release(now);
+  }
+}
 connection_statistics connection::statistics() const {
   auto now = state_->statistics();
   now.active = active();

@@ -44,6 +44,17 @@ void active_slot::set(connection_pointer next) {
   version_.fetch_add(1, std::memory_order_release);
 }
 
+namespace {
+
+std::shared_ptr<const surroundings> make_surroundings(background& work, failure_filter filter, std::uint32_t most,
+                                                      std::uint32_t waiting) {
+  auto limit = most == 0 ? nullptr : std::make_unique<bulkhead>("max_concurrent_total", most, waiting);
+  auto events = std::make_shared<event_bus>();
+  return std::make_shared<const surroundings>(work, std::move(events), std::move(filter), std::move(limit));
+}
+
+}  // namespace
+
 // the registry -------------------------------------------------------------------------------------------------------
 
 manager_core::manager_core(config::settings configuration, manager_options options)
@@ -52,6 +63,8 @@ manager_core::manager_core(config::settings configuration, manager_options optio
       work_(options.work ? std::move(options.work) : make_thread_background(clock::system(), options.log)),
       time_(work_->time()),
       log_(std::move(options.log)),
+      around_(make_surroundings(*work_, std::move(options.counts_as_failure), settings_.max_concurrent_total,
+                                settings_.defaults.max_waiting)),
       defaults_(std::make_shared<const config::tuning>(settings_.defaults)),
       mongodb_defaults_(std::make_shared<const config::tuning>(
           config::defaults_for(config::database_type::mongodb, settings_.defaults))),
@@ -63,6 +76,9 @@ manager_core::manager_core(config::settings configuration, manager_options optio
   settings_.connections.clear();
   names_in(name_space::databases).reserve(connections.size());
   for (auto& each : connections) insert(std::move(each));
+  auto groups = std::move(settings_.groups);
+  settings_.groups.clear();
+  for (auto& each : groups) insert_group(std::move(each));
   choose_active(name_space::databases, settings_.default_connection);
   choose_active(name_space::redis, settings_.default_redis);
 }
@@ -73,8 +89,15 @@ void manager_core::choose_active(name_space where, const std::string& configured
     switch_active(configured, where);
   } else if (auto named_default = find("default", where)) {
     slot(where).set(std::move(named_default));
-  } else if (names_in(where).size() == 1) {
-    slot(where).set(names_in(where).begin()->second);
+  } else {
+    connection_pointer only;
+    std::size_t count = 0;
+    for (const auto& [name, state] : names_in(where)) {
+      if (state->memberships() > 0) continue;  // its group stands for it
+      only = state;
+      ++count;
+    }
+    if (count == 1) slot(where).set(std::move(only));
   }
 }
 
@@ -97,8 +120,8 @@ connection_pointer manager_core::insert(config::connection configuration) {
                     : std::make_shared<const config::tuning>(configuration.overrides.applied_to(*inherited));
   const auto type = configuration.type;
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
-  auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), *work_,
-                                                  std::move(its_log), events_, sequence_++);
+  auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type),
+                                                  around_, std::move(its_log), sequence_++);
   names_in(name_space_of(*state)).emplace(state->name(), state);
   return state;
 }
@@ -191,9 +214,19 @@ void manager_core::take_out(const connection_pointer& gone) {
   {
     const std::unique_lock lock(mutex_);
     auto& known = names_in(where);
+    if (gone->memberships() > 0) {
+      throw error(errc::invalid_argument, "it is a member of a group")
+          .with_hint("remove the group first")
+          .at(gone->name(), "remove");
+    }
     const auto found = known.find(std::string_view(gone->name()));
     // Somebody else may have been quicker, and another one may have the name by now.
-    if (found != known.end() && found->second == gone) known.erase(found);
+    if (found != known.end() && found->second == gone) {
+      known.erase(found);
+      if (gone->group()) {
+        for (const auto& member : gone->group()->members()) --member->memberships();
+      }
+    }
   }
   if (active(where) == gone) promote_first_remaining(where);
 }
@@ -213,7 +246,14 @@ void manager_core::promote_first_remaining(name_space where) {
 bool manager_core::is_critical(const connection_state& state) const noexcept {
   if (const auto wish = state.critical_wish()) return *wish;
   const std::shared_lock lock(mutex_);
-  return size() == 1;
+  if (state.memberships() > 0) return false;
+  std::size_t count = 0;
+  for (const auto& known : by_name_) {
+    for (const auto& [name, each] : known) {
+      if (each->memberships() == 0 && ++count > 1) return false;
+    }
+  }
+  return true;
 }
 
 connection_pointer manager_core::require_active(name_space where) const {

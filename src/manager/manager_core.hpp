@@ -42,6 +42,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
 
   // registry
   connection_pointer add(config::connection configuration);
+  connection_pointer add_group(config::group configuration);
   /// Null when there is none.
   connection_pointer find(std::string_view name, name_space where) const;
   /// Throws connection_not_found; `default` also stands for the active one.
@@ -50,6 +51,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   connection_pointer find_any(std::string_view name) const;
   connection_pointer require_any(std::string_view name) const;
   std::vector<connection_pointer> all() const;  // in the order of registration
+  /// Throws invalid_argument for a member of a group.
   void take_out(const connection_pointer& gone);
   bool is_critical(const connection_state& state) const noexcept;
 
@@ -75,7 +77,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const std::shared_ptr<background>& shared_work() const noexcept { return work_; }
   void release_work() noexcept { work_.reset(); }
   const config::settings& settings() const noexcept { return settings_; }
-  event_bus& events() const noexcept { return *events_; }
+  event_bus& events() const noexcept { return *around_->events; }
 
  private:
   struct name_hash {
@@ -90,6 +92,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const active_slot& slot(name_space where) const noexcept { return active_[static_cast<std::size_t>(where)]; }
   const std::shared_ptr<const config::tuning>& inherited_by(config::database_type type) const noexcept;
   connection_pointer insert(config::connection configuration);
+  connection_pointer insert_group(config::group configuration);
   void choose_active(name_space where, const std::string& configured);
   void promote_first_remaining(name_space where);
   std::size_t size() const noexcept { return by_name_[0].size() + by_name_[1].size(); }
@@ -100,7 +103,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   std::shared_ptr<background> work_;
   clock& time_;
   log::logger log_;
-  const std::shared_ptr<event_bus> events_ = std::make_shared<event_bus>();
+  const std::shared_ptr<const surroundings> around_;
   const std::shared_ptr<const config::tuning> defaults_;
   const std::shared_ptr<const config::tuning> mongodb_defaults_, redis_defaults_;  // have some of their own
 

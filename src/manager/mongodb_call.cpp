@@ -31,24 +31,18 @@ std::string database_of(const document_target& target, const call_context& conte
 
 namespace {
 
-// The session of one call: borrowed for it, or the transaction's.
-class seat {
- public:
-  explicit seat(const document_transaction* tx) noexcept : tx_(tx) {}
-  static task<void> take(seat& self, const call_context& context, const environment& env) {
-    if (self.tx_) co_return;
-    self.own_ = context.state->usable_pool().try_acquire();
-    if (self.own_) co_return;
+// The session of one attempt. What follows is the server's time.
+task<lease> session_for(const call_context& context, call_attempts& attempts) {
+  lease borrowed = context.state->usable_pool().try_acquire();
+  if (!borrowed) {
     task<lease> waiting = context.state->acquire(std::source_location::current());
-    self.own_ = co_await std::move(waiting).in(env);
+    borrowed = co_await std::move(waiting);
   }
-  document_session& session() const { return tx_ ? tx_->documents() : static_cast<document_session&>(own_.session()); }
-  lease release() noexcept { return std::move(own_); }
+  attempts.begun();
+  co_return borrowed;
+}
 
- private:
-  const document_transaction* tx_;
-  lease own_;
-};
+document_session& documents_of(const lease& borrowed) { return static_cast<document_session&>(borrowed.session()); }
 
 document_command command_of(const document_request& request, const std::string& database) {
   document_command out;
@@ -61,41 +55,78 @@ document_command command_of(const document_request& request, const std::string& 
   return out;
 }
 
+// What only reads may be made again, whatever became of it.
+again repeatable(const document_request& request) noexcept {
+  return request.access == document_command::access_type::read ? again::always_safe : again::if_undone;
+}
+
+task<document> run_attempt(const call_context& context, call_attempts& attempts, const document_command& command) {
+  task<lease> borrowing = session_for(context, attempts);
+  const lease borrowed = co_await std::move(borrowing);
+  task<document> running = documents_of(borrowed).run(command);
+  co_return co_await std::move(running);
+}
+
+using stream_pointer = std::unique_ptr<document_stream>;
+
+task<stream_pointer> open_attempt(const call_context& context, call_attempts& attempts,
+                                  const document_command& command) {
+  auto stream = std::make_unique<document_stream>();
+  stream->context = context;
+  task<lease> borrowing = session_for(context, attempts);
+  stream->session = co_await std::move(borrowing);
+  task<std::unique_ptr<document_cursor>> opening = documents_of(stream->session).open(command);
+  stream->source = co_await std::move(opening);
+  stream->places = attempts.take_places();
+  co_return stream;
+}
+
+task<write_outcome> write_attempt(const call_context& context, call_attempts& attempts, const document_writes& what) {
+  task<lease> borrowing = session_for(context, attempts);
+  const lease borrowed = co_await std::move(borrowing);
+  task<write_outcome> writing = documents_of(borrowed).write(what);
+  co_return co_await std::move(writing);
+}
+
 }  // namespace
 
 task<document> run_document(target_pointer target, document_request request, std::string_view operation) {
   const environment parent = co_await this_environment();
-  const auto context = context_of(*target, request.timeout, operation);
+  auto context = context_of(*target, request.timeout, operation);
   const auto database = database_of(*target, context, operation);
   const environment env = context.limited(parent);
-  seat place(target->tx.get());
-  task<void> sitting = seat::take(place, context, env);
-  co_await std::move(sitting);
   const auto command = command_of(request, database);
-  task<document> running = place.session().run(command);
-  task<document> counting = counted(context, std::move(running), env, operation);
-  co_return co_await std::move(counting);
+  if (target->tx) {
+    task<document> running = target->tx->documents().run(command);
+    task<document> counting = counted(context, std::move(running), env, operation);
+    co_return co_await std::move(counting);
+  }
+  auto make = [&](call_attempts& attempts) { return run_attempt(context, attempts, command); };
+  task<document> calling = make_call<document>(context, repeatable(request), env, operation, make);
+  co_return co_await std::move(calling);
 }
 
 task<std::unique_ptr<document_stream>> open_documents(target_pointer target, document_request request,
                                                       std::string_view operation) {
   const environment parent = co_await this_environment();
-  auto stream = std::make_unique<document_stream>();
-  stream->context = context_of(*target, request.timeout, operation);
-  const auto database = database_of(*target, stream->context, operation);
-  const environment env = stream->context.limited(parent);
-  seat place(target->tx.get());
-  task<void> sitting = seat::take(place, stream->context, env);
-  co_await std::move(sitting);
+  auto context = context_of(*target, request.timeout, operation);
+  const auto database = database_of(*target, context, operation);
+  const environment env = context.limited(parent);
   auto command = command_of(request, database);
   // The server counts such a limit for all fetches together, and a slow reader is not an error.
   command.limited_on_server = false;
-  task<std::unique_ptr<document_cursor>> opening = place.session().open(command);
-  task<std::unique_ptr<document_cursor>> counting = counted(stream->context, std::move(opening), env, operation);
+  if (!target->tx) {
+    auto make = [&](call_attempts& attempts) { return open_attempt(context, attempts, command); };
+    task<stream_pointer> calling = make_call<stream_pointer>(context, repeatable(request), env, operation, make);
+    co_return co_await std::move(calling);
+  }
+  auto stream = std::make_unique<document_stream>();
+  stream->context = context;
+  task<std::unique_ptr<document_cursor>> opening = target->tx->documents().open(command);
+  task<std::unique_ptr<document_cursor>> counting = counted(context, std::move(opening), env, operation);
   stream->source = co_await std::move(counting);
-  stream->session = place.release();
   stream->tx = target->tx;
-  if (stream->tx) stream->tx->streams.push_back(stream.get());
+  stream->tx->streams.push_back(stream.get());
   co_return stream;
 }
 
@@ -109,12 +140,9 @@ task<std::vector<document>> all_documents(target_pointer target, document_reques
 task<write_outcome> write_documents(target_pointer target, std::string collection, std::vector<document_write> writes,
                                     insert_options how, std::string_view operation) {
   const environment parent = co_await this_environment();
-  const auto context = context_of(*target, how.timeout(), operation);
+  auto context = context_of(*target, how.timeout(), operation);
   const auto database = database_of(*target, context, operation);
   const environment env = context.limited(parent);
-  seat place(target->tx.get());
-  task<void> sitting = seat::take(place, context, env);
-  co_await std::move(sitting);
   document_writes what;
   what.database = database;
   what.collection = collection;
@@ -122,9 +150,14 @@ task<write_outcome> write_documents(target_pointer target, std::string collectio
   what.ordered = how.ordered();
   what.options = &how.fields();
   what.form = how.form();
-  task<write_outcome> writing = place.session().write(what);
-  task<write_outcome> counting = counted(context, std::move(writing), env, operation);
-  co_return co_await std::move(counting);
+  if (target->tx) {
+    task<write_outcome> writing = target->tx->documents().write(what);
+    task<write_outcome> counting = counted(context, std::move(writing), env, operation);
+    co_return co_await std::move(counting);
+  }
+  auto make = [&](call_attempts& attempts) { return write_attempt(context, attempts, what); };
+  task<write_outcome> calling = make_call<write_outcome>(context, again::if_undone, env, operation, make);
+  co_return co_await std::move(calling);
 }
 
 // streams ------------------------------------------------------------------------------------------------------------
@@ -133,6 +166,7 @@ void document_stream::let_go() noexcept {
   over = true;
   source.reset();  // before its session goes back
   session.release();
+  places = call_places();
   if (tx) std::erase(tx->streams, this);
 }
 

@@ -3,7 +3,7 @@
 // context.
 #pragma once
 
-#include "manager/call_target.hpp"
+#include "manager/call_guard.hpp"
 
 #include <polypool/mongodb_database.hpp>
 
@@ -25,6 +25,7 @@ struct document_transaction {
   target_pointer target;  // of the handle that began it; has no transaction itself
   call_context context;
   lease session;
+  call_places places;
   bool over = false;
   std::vector<document_stream*> streams;  // open now
 
@@ -37,6 +38,7 @@ struct document_transaction {
 struct document_stream {
   call_context context;
   lease session;                             // empty in a transaction
+  call_places places;                        // as well
   std::shared_ptr<document_transaction> tx;  // null outside
   std::unique_ptr<document_cursor> source;
   bool over = false;
@@ -96,27 +98,27 @@ T run_blocking(clock& time, task<T> work) {
   return run(std::move(work), blocking_environment(time));
 }
 
-/// Gives an error its connection and operation, counts the call, and goes on with the error if there is one. The error
-/// keeps its type.
+/// Runs a call of a transaction: gives an error its connection and operation, counts the call, and goes on with the
+/// error if there is one. The error keeps its type.
 template <class T>
 task<T> counted(const call_context& context, task<T> work, const environment& env, std::string_view operation) {
   task<T> child = std::move(work);
-  std::exception_ptr failure;
-  std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> out;
+  const auto started = context.state->time().now();
   try {
     if constexpr (std::is_void_v<T>) {
       co_await std::move(child).in(env);
-      out.emplace(true);
+      note_call(context, started, nullptr);
+      co_return;
     } else {
-      out.emplace(co_await std::move(child).in(env));
+      T out = co_await std::move(child).in(env);
+      note_call(context, started, nullptr);
+      co_return std::move(out);
     }
   } catch (error& problem) {
+    note_call(context, started, &problem);
     problem.at(context.state->name(), context.operation(operation));
-    failure = std::current_exception();
+    throw;
   }
-  context.state->count_query(failure != nullptr);
-  if (failure) std::rethrow_exception(failure);
-  if constexpr (!std::is_void_v<T>) co_return std::move(*out);
 }
 
 }  // namespace polypool::detail

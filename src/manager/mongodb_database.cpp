@@ -21,6 +21,7 @@ void document_transaction::end() noexcept {
   }
   streams.clear();
   session.release();  // the pool rolls back what is still open before anybody else gets it
+  places = call_places();
 }
 
 bool worth_repeating(const error& problem, int attempt) noexcept {
@@ -31,26 +32,33 @@ bool worth_repeating(const error& problem, int attempt) noexcept {
 
 namespace {
 
-task<std::shared_ptr<document_transaction>> begin_once(target_pointer target, document_transaction_options options,
-                                                       std::source_location where) {
+using transaction_pointer = std::shared_ptr<document_transaction>;
+
+task<transaction_pointer> begin_attempt(const call_context& context, call_attempts& attempts,
+                                        const target_pointer& target, const document_transaction_options& options,
+                                        std::source_location where) {
+  auto tx = std::make_shared<document_transaction>();
+  tx->target = target;
+  tx->context = context;
+  task<polypool::lease> waiting = context.state->acquire(where);
+  tx->session = co_await std::move(waiting);
+  tx->documents().begin_transaction(options);  // says nothing to the server yet
+  tx->places = attempts.take_places();
+  co_return tx;
+}
+
+task<transaction_pointer> begin_once(target_pointer target, document_transaction_options options,
+                                     std::source_location where) {
   const environment parent = co_await this_environment();
   if (target->tx) {
     throw error(errc::invalid_argument, "MongoDB has no transactions inside of transactions")
         .at(target->tx->context.state->name(), "begin");
   }
-  auto tx = std::make_shared<document_transaction>();
-  tx->target = target;
-  tx->context = context_of(*target, std::nullopt, "begin");
-  const environment env = tx->context.limited(parent);
-  task<polypool::lease> waiting = tx->context.state->acquire(where);
-  tx->session = co_await std::move(waiting).in(env);
-  try {
-    tx->documents().begin_transaction(options);
-  } catch (error& problem) {
-    problem.at(tx->context.state->name(), tx->context.operation("begin"));
-    throw;
-  }
-  co_return tx;
+  auto context = context_of(*target, std::nullopt, "begin");
+  auto make = [&](call_attempts& attempts) { return begin_attempt(context, attempts, target, options, where); };
+  task<transaction_pointer> calling =
+      make_call<transaction_pointer>(context, again::always_safe, context.limited(parent), "begin", make);
+  co_return co_await std::move(calling);
 }
 
 // Ends the transaction whatever happens: the session goes back, and the pool resets it should anything be open still.

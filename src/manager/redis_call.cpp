@@ -28,52 +28,61 @@ using place = redis_sharing::place;
 
 // Without a coroutine around the session's own: a thread that blocks anyway needs none.
 template <class Answer, class Request>
-Answer shared_now(const call_context& context, const Request& what, std::string_view operation) {
-  const environment env = context.limited(blocking_environment(context.state->time()));
+Answer attempt_now(const call_context& context, call_attempts& attempts, const Request& what, const environment& env) {
   auto& sharing = context.state->redis();
   for (int attempt = 1;; ++attempt) {
     std::optional<place> mine = sharing.try_join(env);
     if (!mine) mine.emplace(run(sharing.join(), env));
+    attempts.begun();
     try {
       Answer answer = run(start(mine->session(), what), env);
       mine->done();
-      context.state->count_query(false);
       return answer;
     } catch (const error& failure) {
       if (!gave_up(failure)) mine->done();
-      if (may_try_again(failure, attempt)) continue;
-      context.state->count_query(true);
-      throw in_context(failure, context, operation);
+      if (!may_try_again(failure, attempt)) throw;
     }
   }
 }
 
 template <class Answer, class Request>
-task<Answer> shared_later(call_context context, Request what, std::string_view operation) {
-  const environment parent = co_await this_environment();
-  const environment env = context.limited(parent);
+Answer shared_now(call_context context, const Request& what, std::string_view operation) {
+  const environment env = context.limited(blocking_environment(context.state->time()));
+  return make_call_now(context, again::if_undone, env, operation,
+                       [&](call_attempts& attempts) { return attempt_now<Answer>(context, attempts, what, env); });
+}
+
+template <class Answer, class Request>
+task<Answer> attempt_later(const call_context& context, call_attempts& attempts, const Request& what) {
+  const environment env = co_await this_environment();
   auto& sharing = context.state->redis();
   for (int attempt = 1;; ++attempt) {
     std::optional<error> failure;
     std::optional<place> mine = sharing.try_join(env);
     if (!mine) {
       task<place> joining = sharing.join();
-      mine.emplace(co_await std::move(joining).in(env));
+      mine.emplace(co_await std::move(joining));
     }
+    attempts.begun();
     try {
       task<Answer> running = start(mine->session(), what);
-      Answer answer = co_await std::move(running).in(env);
+      Answer answer = co_await std::move(running);
       mine->done();
-      context.state->count_query(false);
       co_return std::move(answer);
     } catch (const error& problem) {
       failure = problem;
     }
     if (!gave_up(*failure)) mine->done();
-    if (may_try_again(*failure, attempt)) continue;
-    context.state->count_query(true);
-    throw in_context(std::move(*failure), context, operation);
+    if (!may_try_again(*failure, attempt)) throw *failure;
   }
+}
+
+template <class Answer, class Request>
+task<Answer> shared_later(call_context context, Request what, std::string_view operation) {
+  const environment parent = co_await this_environment();
+  auto make = [&](call_attempts& attempts) { return attempt_later<Answer>(context, attempts, what); };
+  task<Answer> calling = make_call<Answer>(context, again::if_undone, context.limited(parent), operation, make);
+  co_return co_await std::move(calling);
 }
 
 task<redis_reply> command_later(call_context context, redis_command what) {
@@ -129,30 +138,40 @@ task<std::vector<redis_reply>> redis_later(call_context context, redis_batch wha
   return shared_later<std::vector<redis_reply>>(std::move(context), std::move(what), operation);
 }
 
+namespace {
+
+// Blocking commands have no limit of their own: the server keeps the time; ours is for a server that does not answer at
+// all.
+environment patient(const call_context& context, environment env, std::optional<duration> wait) {
+  const duration usual = context.state->limits().query_timeout;
+  if (context.how && context.how->timeout()) return context.limited(env);
+  if (wait && *wait > duration::zero() && usual > duration::zero()) {
+    env.deadline = std::min(env.deadline, saturating_add(env.time->now(), *wait + usual));
+  }
+  return env;
+}
+
+task<redis_reply> alone_attempt(const call_context& context, call_attempts& attempts, const redis_command& what,
+                                std::optional<duration> wait) {
+  const environment parent = co_await this_environment();
+  task<lease> waiting = context.state->acquire(std::source_location::current());
+  lease borrowed = co_await std::move(waiting);
+  borrowed.expect_long();
+  // What a blocking command waits for is not the server's slowness.
+  if (!wait) attempts.begun();
+  task<redis_reply> running = borrowed.key_value().execute(what);
+  const environment env = patient(context, parent, wait);
+  co_return co_await std::move(running).in(env);
+}
+
+}  // namespace
+
 task<redis_reply> redis_alone(call_context context, redis_command what, std::optional<duration> wait) {
   environment env = co_await this_environment();
   env.time = &context.state->time();
-  const duration usual = context.state->limits().query_timeout;
-  task<lease> waiting = context.state->acquire(std::source_location::current());
-  lease borrowed = co_await std::move(waiting).in(env);
-  borrowed.expect_long();
-  // The server keeps the time; ours is for a server that does not answer at all.
-  if (context.how && context.how->timeout()) {
-    env = context.limited(env);
-  } else if (wait && *wait > duration::zero() && usual > duration::zero()) {
-    env.deadline = std::min(env.deadline, saturating_add(env.time->now(), *wait + usual));
-  }
-  std::optional<error> failure;
-  try {
-    task<redis_reply> running = borrowed.key_value().execute(what);
-    redis_reply answer = co_await std::move(running).in(env);
-    context.state->count_query(false);
-    co_return std::move(answer);
-  } catch (const error& problem) {
-    failure = problem;
-  }
-  context.state->count_query(true);
-  throw in_context(std::move(*failure), context, what.name());
+  auto make = [&](call_attempts& attempts) { return alone_attempt(context, attempts, what, wait); };
+  task<redis_reply> calling = make_call<redis_reply>(context, again::if_undone, env, what.name(), make);
+  co_return co_await std::move(calling);
 }
 
 namespace {
@@ -161,16 +180,17 @@ template <class Answer, class Request>
 task<Answer> exclusive(redis_exclusive& mine, Request what, std::string_view operation) {
   const environment parent = co_await this_environment();
   const environment env = mine.context.limited(parent);
+  const auto started = mine.context.state->time().now();
   std::optional<error> failure;
   try {
     task<Answer> running = start(mine.session.key_value(), what);
     Answer answer = co_await std::move(running).in(env);
-    mine.context.state->count_query(false);
+    note_call(mine.context, started, nullptr);
     co_return std::move(answer);
   } catch (const error& problem) {
     failure = problem;
   }
-  mine.context.state->count_query(true);
+  note_call(mine.context, started, &*failure);
   throw in_context(std::move(*failure), mine.context, operation);
 }
 

@@ -2,7 +2,7 @@
 // How a Redis call is made: on a shared session, or on one of its own.
 #pragma once
 
-#include "manager/call_target.hpp"
+#include "manager/call_guard.hpp"
 #include "manager/redis_sharing.hpp"
 
 #include <polypool/redis_pipeline.hpp>

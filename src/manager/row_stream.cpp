@@ -11,6 +11,7 @@ void stream_state::let_go() noexcept {
   over = true;
   source.reset();  // before its session goes back
   session.release();
+  places = call_places();
   if (tx) std::erase(tx->streams, this);
 }
 
@@ -33,7 +34,7 @@ task<std::unique_ptr<stream_state>> open_stream(std::unique_ptr<stream_state> st
   } catch (const error& e) {
     failure.emplace(e);
   }
-  stream->context.state->count_query(failure.has_value());
+  if (stream->tx) stream->context.state->count_query(failure.has_value());  // else its attempts count it
   if (failure) throw in_context(std::move(*failure), stream->context, "stream");
   co_return stream;
 }

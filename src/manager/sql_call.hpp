@@ -2,23 +2,21 @@
 // What every SQL call has in common: its session, its counting, its errors' context.
 #pragma once
 
-#include "manager/call_target.hpp"
+#include "manager/call_guard.hpp"
 
 #include <polypool/sql.hpp>
 
 namespace polypool::detail {
 
-/// Runs a statement on a session in the given environment; counts it and gives errors their context.
+/// Runs a statement on a transaction's session in the given environment; counts it and gives errors their context.
 task<result> execute_on(const call_context& context, sql_session& on, statement what, const environment& env);
-
-/// Begins a transaction on a session; counts it and gives errors their context.
-task<void> begin_on(const call_context& context, sql_session& on, transaction_options options, const environment& env);
 
 struct stream_state;
 
 struct transaction_state {
   call_context context;
   lease session;
+  call_places places;
   bool over = false;
   std::size_t depth = 0;               // savepoints open now
   std::uint64_t serial = 0;            // for the names of savepoints
@@ -41,6 +39,7 @@ task<result> execute_in(transaction_state& tx, statement what);
 struct stream_state {
   call_context context;
   lease session;                          // empty in a transaction's stream
+  call_places places;                     // as well
   std::shared_ptr<transaction_state> tx;  // null outside a transaction
   std::unique_ptr<cursor> source;
   std::shared_ptr<const column_list> columns;

@@ -24,6 +24,7 @@ void transaction_state::end() noexcept {
   cut_streams();
   unfinished.clear();
   session.release();  // the pool rolls back what is still open before anybody else gets it
+  places = call_places();
 }
 
 namespace {

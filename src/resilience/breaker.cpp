@@ -19,6 +19,20 @@ std::string_view to_string(breaker_state state) noexcept {
   return "closed";
 }
 
+bool counts_against_server(const error& failure) noexcept {
+  switch (failure.portable_code()) {
+    case errc::connect_failed:
+    case errc::connection_lost:
+    case errc::too_many_connections:
+    case errc::deadline_exceeded:
+    case errc::in_doubt:
+    case errc::disk_full:
+      return true;
+    default:
+      return false;
+  }
+}
+
 circuit_breaker::circuit_breaker(breaker_options options, std::uint64_t seed, listener told)
     : options_(options),
       bucket_width_(std::max(options.window / static_cast<duration::rep>(bucket_count), duration(1))),
@@ -155,6 +169,14 @@ void circuit_breaker::abandoned(permit given) noexcept {
   if (given.trial == 0) return;
   const std::scoped_lock lock(mutex_);
   end_trial(given);
+}
+
+void circuit_breaker::server_answered(time_point now) noexcept {
+  if (state_.load(std::memory_order_acquire) != breaker_state::open) return;
+  const std::scoped_lock lock(mutex_);
+  if (state_.load(std::memory_order_relaxed) == breaker_state::open && forced_ == forcing::none) {
+    until_ = std::min(until_, now);
+  }
 }
 
 // states -------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,22 +44,24 @@ inline config::connection fake_connection(std::string name) {
 
 /// Owns the clock, the loop, the servers and the manager, in the order in which they need each other.
 struct fake_world {
-  explicit fake_world(std::initializer_list<const char*> names, config::settings base = {}) {
+  using adjust = std::function<void(manager_options&)>;
+  explicit fake_world(std::initializer_list<const char*> names, config::settings base = {}, const adjust& also = {}) {
     for (const char* each : names) {
       servers[each] = std::make_shared<fake_server>();
       base.connections.push_back(fake_connection(each));
     }
-    start(std::move(base));
+    start(std::move(base), also);
   }
   fake_world(std::vector<config::connection> connections, config::settings base) {
     for (auto& each : connections) servers[each.name] = std::make_shared<fake_server>();
     base.connections = std::move(connections);
     start(std::move(base));
   }
-  void start(config::settings base) {
+  void start(config::settings base, const adjust& also = {}) {
     manager_options options;
     options.drivers.push_back(std::make_shared<routing_driver>(servers));
     options.work = std::shared_ptr<background>(std::shared_ptr<void>(), &loop);
+    if (also) also(options);
     mgr = std::make_unique<manager>(std::move(base), std::move(options));
   }
   ~fake_world() {

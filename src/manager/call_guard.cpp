@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manager/call_guard.hpp"
+
+#include <random>
+
+namespace polypool::detail {
+
+duration retry_pause(const retry_options& options, std::uint32_t attempt) {
+  thread_local std::minstd_rand generator{std::random_device{}()};
+  return retry_delay(options, attempt, std::uniform_real_distribution<double>(0, 1)(generator));
+}
+
+task<call_places> enter(connection_pointer state, priority rank) {
+  call_places taken;
+  if (auto& own = state->guards().places) {
+    task<bulkhead::place> entering = own->enter(rank);
+    taken.own = co_await std::move(entering);
+  }
+  if (bulkhead* const total = state->total_places()) {
+    task<bulkhead::place> entering = total->enter(rank);
+    taken.total = co_await std::move(entering);
+  }
+  co_return taken;
+}
+
+void note_call(const call_context& context, time_point started, const error* why) noexcept {
+  connection_state& state = *context.state;
+  const auto now = state.time().now();
+  state.count_query(why != nullptr, now - started);
+  auto& guards = state.guards();
+  if (!guards.enabled) return;
+  const circuit_breaker::permit none;
+  if (!why) {
+    guards.breaker.succeeded(none, now - started, now);
+  } else if (state.counts_as_failure(*why)) {
+    guards.breaker.failed(none, now - started, now);
+    if (context.group) context.group->group()->failed(state, *why);
+  }
+}
+
+call_attempts::call_attempts(call_context& context, again how) noexcept : context_(context), how_(how) {}
+
+void call_attempts::admit() {
+  guards_ = &context_.state->guards();
+  started_ = not_begun;
+  if (!guards_->enabled) return;
+  clock& time = context_.state->time();
+  // A closed breaker does not ask for the time.
+  const bool closed = guards_->breaker.state() == breaker_state::closed;
+  permit_ = guards_->breaker.admit(closed ? time_point() : time.coarse_now());
+  if (!permit_) [[unlikely]]
+    throw guards_->refusal(time);
+}
+
+void call_attempts::abandon() noexcept {
+  if (permit_) guards_->breaker.abandoned(*permit_);
+  permit_.reset();
+}
+
+void call_attempts::succeeded() noexcept {
+  if (started_ == not_begun) return abandon();  // a session was borrowed; what for, nobody knows
+  const auto now = context_.state->time().now();
+  const duration took = now - started_;
+  if (permit_) guards_->breaker.succeeded(*permit_, took, now);
+  permit_.reset();
+  guards_->budget.give_back();
+  context_.state->count_query(false, took);
+  if (context_.group) [[unlikely]]
+    context_.group->group()->succeeded(*context_.state, took);
+}
+
+// What the failure says about the server, to the breaker and to the group.
+void call_attempts::settle(const error& why, time_point now, duration took) noexcept {
+  const bool servers_fault = context_.state->counts_as_failure(why);
+  if (permit_) {
+    if (servers_fault) {
+      guards_->breaker.failed(*permit_, took, now);
+    } else if (started_ != not_begun && why.portable_code() != errc::cancelled) {
+      guards_->breaker.succeeded(*permit_, took, now);  // it answered, if only with a complaint
+    } else {
+      guards_->breaker.abandoned(*permit_);
+    }
+    permit_.reset();
+  }
+  if (why.portable_code() == errc::circuit_open) return;
+  const bool elsewhere = servers_fault || why.disposition() == disposition::retryable_elsewhere;
+  if (context_.group && elsewhere) context_.group->group()->failed(*context_.state, why);
+}
+
+namespace {
+
+// Nothing of the call has reached a server, so that another one may have it.
+bool was_never_made(const error& why) noexcept {
+  switch (why.portable_code()) {
+    case errc::circuit_open:
+    case errc::connect_failed:
+    case errc::authentication_failed:
+    case errc::too_many_connections:
+    case errc::connection_closed:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool call_attempts::move_to_another(const error& why) noexcept {
+  if (!context_.group) return false;
+  try {
+    auto other = context_.group->group()->choose(context_.how.get(), context_.state.get());
+    if (!other || other == context_.state) return false;
+    context_.state->log().info("manager", "the call goes to another member",
+                               {{"group", context_.group->name()},
+                                {"from", context_.state->name()},
+                                {"to", other->name()},
+                                {"error", why.cause()}});
+    context_.state = std::move(other);
+    return true;
+  } catch (...) {
+    return false;  // no other one: the first error says more
+  }
+}
+
+bool call_attempts::failed(const error& why, const environment& env) noexcept {
+  clock& time = context_.state->time();
+  const auto now = time.now();
+  const duration took = started_ == not_begun ? duration::zero() : now - started_;
+  places_ = call_places();
+  settle(why, now, took);
+  if (started_ != not_begun) context_.state->count_query(true, took);
+  if (attempt_ >= guards_->retries.attempts) return false;
+  const bool idempotent = how_ == again::always_safe || (context_.how && context_.how->is_idempotent());
+  const retry_situation situation{.attempt = attempt_, .idempotent = idempotent};
+  const bool same_place = how_ != again::never && may_retry(why, situation);
+  if (!same_place && !(context_.group && was_never_made(why))) return false;
+  if (!guards_->budget.take(why)) {
+    context_.state->count_retry(false);
+    return false;
+  }
+  pause_ = duration::zero();
+  connection_state& here = *context_.state;
+  if (!move_to_another(why)) {
+    if (!same_place) return false;
+    pause_ = retry_pause(guards_->retries, attempt_);
+    if (env.deadline != no_deadline && saturating_add(now, pause_) >= env.deadline) return false;
+  }
+  ++attempt_;
+  here.count_retry(true);
+  return true;
+}
+
+}  // namespace polypool::detail
