@@ -164,6 +164,7 @@ struct group {
   std::map<std::string, std::string> tags;
   /// The names of all members in their order: primary, replicas, backups; or members.
   std::vector<std::string> names() const;
+  bool operator==(const group&) const = default;
 };
 
 /// What the daemon listens on.

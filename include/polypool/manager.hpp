@@ -7,6 +7,7 @@
 #include <polypool/background.hpp>
 #include <polypool/breaker.hpp>
 #include <polypool/config.hpp>
+#include <polypool/config_changes.hpp>
 #include <polypool/database.hpp>
 #include <polypool/drivers.hpp>
 #include <polypool/events.hpp>
@@ -167,8 +168,16 @@ class connection {
  private:
   friend class manager;
   connection(std::shared_ptr<detail::manager_core> core, std::shared_ptr<detail::connection_state> state) noexcept;
+  std::shared_ptr<detail::connection_state> now() const;  // what has the place today
   std::shared_ptr<detail::manager_core> core_;
   std::shared_ptr<detail::connection_state> state_;
+};
+
+/// How a configuration is applied to a running manager.
+struct apply_options {
+  /// Every connection that is new or changed has to connect, or nothing is applied; otherwise only critical ones, and
+  /// those whose predecessor is connected. Lazy ones are never asked.
+  bool all_or_nothing = false;
 };
 
 /// What a manager is made with, besides its configuration.
@@ -304,6 +313,19 @@ class manager {
   health_report health() const;
   manager_statistics statistics() const;
   std::vector<connection_summary> list() const;
+
+  /// What it is configured with now, without what was registered at run time; every limit is written out.
+  config::settings configuration() const;
+  /// What apply() would change.
+  std::vector<config::change> preview(const config::settings& next) const;
+  /// Puts another configuration in the place of the present one, without dropping a call: what is new or changed
+  /// connects first, then takes the names over, then the old sessions drain in the background. Handles follow.
+  /// Connections registered at run time stay as they are, and so do server, logging and max_concurrent_total. When
+  /// something that has to connect does not, nothing changes and its error is thrown. Also throws configuration_error,
+  /// shutting_down, and already_registered when a name was taken at run time.
+  /// @return what changed
+  std::vector<config::change> apply(config::settings next, apply_options how = {});
+  task<std::vector<config::change>> async_apply(config::settings next, apply_options how = {});
 
   /// What happens to the connections: to subscribe to, and the last ones to read. Lives as long as the manager.
   event_bus& events() const noexcept;

@@ -4,13 +4,13 @@
 /// Talking SQL: handles, transactions, streams. Each call exists blocking and, with `async_` before it, as a task.
 #pragma once
 
-#include <polypool/bulkhead.hpp>
-#include <polypool/consistency.hpp>
+#include <polypool/call.hpp>
 #include <polypool/driver.hpp>
 #include <polypool/located.hpp>
 #include <polypool/mapping.hpp>
 #include <polypool/pool.hpp>
 #include <polypool/result.hpp>
+#include <polypool/row_stream.hpp>
 
 #include <array>
 #include <concepts>
@@ -27,7 +27,6 @@
 namespace polypool {
 
 class transaction;
-class row_stream;
 class table_query;
 namespace detail {
 class manager_core;
@@ -57,67 +56,6 @@ std::vector<value> owned_list(Args&&... args) {
 }
 [[noreturn]] void throw_row_count(std::size_t wanted, std::size_t got);
 }  // namespace detail
-
-/// Which server of a group a call goes to. A connection that is no group is its only server.
-enum class role : std::uint8_t { primary, replica };
-
-/// How a call is made; see sql_database::with.
-class call {
- public:
-  /// The name it has in errors, logs and metrics, instead of "query".
-  call& named(std::string name) & {
-    name_ = std::move(name);
-    return *this;
-  }
-  call&& named(std::string name) && { return std::move(named(std::move(name))); }
-  /// How long one statement may take, with its wait for a session; instead of the connection's query_timeout. 0: no
-  /// limit.
-  call& timeout(duration limit) & {
-    timeout_ = limit;
-    return *this;
-  }
-  call&& timeout(duration limit) && { return std::move(timeout(limit)); }
-
-  /// Made twice, it does what it does once: it may be made again also when nobody knows whether it happened.
-  call& idempotent(bool yes = true) & {
-    idempotent_ = yes;
-    return *this;
-  }
-  call&& idempotent(bool yes = true) && { return std::move(idempotent(yes)); }
-  /// For a group: to its primary (the default), or to a replica that is not too far behind, else the primary.
-  call& on(role where) & {
-    role_ = where;
-    return *this;
-  }
-  call&& on(role where) && { return std::move(on(where)); }
-  /// Its place in the queue when the connection has a limit of calls at once.
-  call& at(priority rank) & {
-    priority_ = rank;
-    return *this;
-  }
-  call&& at(priority rank) && { return std::move(at(rank)); }
-  /// For a group: reads on replicas see what was written by calls with the same token.
-  call& reading_after(consistency token) & {
-    token_ = std::move(token);
-    return *this;
-  }
-  call&& reading_after(consistency token) && { return std::move(reading_after(std::move(token))); }
-
-  const std::string& name() const noexcept { return name_; }
-  std::optional<duration> timeout() const noexcept { return timeout_; }
-  bool is_idempotent() const noexcept { return idempotent_; }
-  role wanted_role() const noexcept { return role_; }
-  priority rank() const noexcept { return priority_; }
-  const std::optional<consistency>& token() const noexcept { return token_; }
-
- private:
-  std::string name_;
-  std::optional<duration> timeout_;
-  bool idempotent_ = false;
-  role role_ = role::primary;
-  priority priority_ = priority::normal;
-  std::optional<consistency> token_;
-};
 
 /// The calls that handles and transactions share. Placeholders are `$1, $2 …` for every database.
 ///
@@ -250,50 +188,6 @@ class sql_operations {
     if (rows.empty()) detail::throw_row_count(1, 0);
     co_return rows.front().template get<T>(0);
   }
-};
-
-/// The rows of a statement, fetched as they are asked for, in constant memory. Holds a session until it is read to the
-/// end or destroyed. Movable; one thread or task at a time.
-class row_stream {
- public:
-  row_stream(row_stream&&) noexcept;
-  row_stream& operator=(row_stream&&) noexcept;
-  ~row_stream();
-
-  const column_list& columns() const noexcept;
-  /// The next row, valid until the next call; nothing at the end.
-  std::optional<row> next();
-  task<std::optional<row>> async_next();
-  /// Ends the statement early and gives the session back.
-  void close();
-  task<void> async_close();
-  /// Rows inserted, updated or deleted; known once next() gave nothing.
-  std::uint64_t affected_rows() const noexcept;
-
-  /// For `for (auto row : db.stream(...))`.
-  class iterator {
-   public:
-    explicit iterator(row_stream* stream) : stream_(stream) { ++*this; }
-    row operator*() const { return *current_; }
-    iterator& operator++() {
-      current_ = stream_->next();
-      return *this;
-    }
-    bool operator==(std::default_sentinel_t) const noexcept { return !current_; }
-
-   private:
-    row_stream* stream_;
-    std::optional<row> current_;
-  };
-  iterator begin() { return iterator(this); }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
- private:
-  friend class sql_database;
-  friend class transaction;
-  explicit row_stream(std::unique_ptr<detail::stream_state> state) noexcept;
-  static task<row_stream> made_by(task<std::unique_ptr<detail::stream_state>> work);
-  std::unique_ptr<detail::stream_state> state_;
 };
 
 /// A point inside a transaction to go back to. Its destructor goes back, unless it was committed.

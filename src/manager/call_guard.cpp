@@ -122,7 +122,21 @@ bool call_attempts::move_to_another(const error& why) noexcept {
   }
 }
 
+// Another configuration was applied while the call was on its way. @return whether there is somewhere to go
+bool call_attempts::follow_successor(const error& why) noexcept {
+  if (started_ != not_begun || why.portable_code() != errc::connection_closed || !context_.state->gone()) return false;
+  auto next = context_.state->successor();
+  if (!next) return false;
+  abandon();  // what the old one's safeguards gave
+  places_ = call_places();
+  guards_ = nullptr;
+  context_.state = std::move(next);
+  pause_ = duration::zero();
+  return true;
+}
+
 bool call_attempts::failed(const error& why, const environment& env) noexcept {
+  if (follow_successor(why)) return true;
   clock& time = context_.state->time();
   const auto now = time.now();
   const duration took = started_ == not_begun ? duration::zero() : now - started_;
@@ -139,14 +153,14 @@ bool call_attempts::failed(const error& why, const environment& env) noexcept {
     return false;
   }
   pause_ = duration::zero();
-  connection_state& here = *context_.state;
+  const connection_pointer here = context_.state;
   if (!move_to_another(why)) {
     if (!same_place) return false;
     pause_ = retry_pause(guards_->retries, attempt_);
     if (env.deadline != no_deadline && saturating_add(now, pause_) >= env.deadline) return false;
   }
   ++attempt_;
-  here.count_retry(true);
+  here->count_retry(true);
   return true;
 }
 

@@ -66,6 +66,7 @@ class call_attempts {
   void abandon() noexcept;
   void settle(const error& why, time_point now, duration took) noexcept;
   bool move_to_another(const error& why) noexcept;
+  bool follow_successor(const error& why) noexcept;
 
   call_context& context_;
   safeguards* guards_ = nullptr;

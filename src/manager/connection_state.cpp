@@ -3,6 +3,8 @@
 
 #include "manager/redis_sharing.hpp"
 
+#include <polypool/config_changes.hpp>
+
 #include <algorithm>
 
 namespace polypool {
@@ -42,6 +44,8 @@ connection_state::connection_state(config::connection configuration, std::shared
       type_(configuration.type),
       critical_(configuration.critical),
       metrics_enabled_(configuration.enable_metrics),
+      logging_enabled_(configuration.enable_logging),
+      tracing_enabled_(configuration.enable_tracing),
       access_style_(configuration.default_orm) {
   where_.connect_timeout = limits_->connect_timeout;
   where_.statement_cache = limits_->statement_cache_size;
@@ -62,6 +66,31 @@ void connection_state::tell(event_kind kind, std::string from, std::string to, s
   happened.to = std::move(to);
   happened.detail = std::move(detail);
   around_->events->publish(std::move(happened));
+}
+
+config::connection connection_state::configuration() const {
+  config::connection out;
+  out.name = name_;
+  out.type = type_;
+  out.where = where_;
+  out.overrides = config::overrides_of(*limits_);
+  out.enable_tracing = tracing_enabled_;
+  out.enable_metrics = metrics_enabled_;
+  out.enable_logging = logging_enabled_;
+  out.default_orm = access_style_;
+  out.critical = critical_;
+  out.tags = tags_;
+  return out;
+}
+
+std::shared_ptr<connection_state> connection_state::successor() const {
+  const std::scoped_lock lock(mutex_);
+  return successor_;
+}
+
+void connection_state::give_way_to(std::shared_ptr<connection_state> next) {
+  const std::scoped_lock lock(mutex_);
+  successor_ = std::move(next);
 }
 
 safeguards& connection_state::make_guards() {
@@ -363,6 +392,12 @@ connection_statistics connection_state::statistics() const {
   if (const safeguards* made = guards_.load(std::memory_order_acquire)) {
     now.breaker = made->breaker.snapshot(time_.coarse_now());
     if (made->places) now.places = made->places->snapshot();
+  }
+  if (group_) {
+    for (const auto& each : group_->status().members) {
+      now.queries += each.choices;
+      now.errors += each.failures;
+    }
   }
   now.reconnects_succeeded = reconnects_succeeded_.load(std::memory_order_relaxed);
   now.reconnects_failed = reconnects_failed_.load(std::memory_order_relaxed);

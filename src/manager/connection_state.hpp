@@ -45,6 +45,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   bool metrics_enabled() const noexcept { return metrics_enabled_; }
   config::access_style access_style() const noexcept { return access_style_; }
   std::uint64_t sequence() const noexcept { return sequence_; }
+  /// What it was made of, with all its limits written out.
+  config::connection configuration() const;
   clock& time() const noexcept { return time_; }
   std::string target() const;
   /// The database that it is configured with; may be empty.
@@ -53,6 +55,13 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   // life
   connection_phase phase() const noexcept { return phase_.load(std::memory_order_acquire); }
   bool gone() const noexcept { return phase() == connection_phase::removed; }
+  /// What took its place when a configuration was applied; null while it has it itself.
+  std::shared_ptr<connection_state> successor() const;
+  /// Sends its callers to another one from now on; close() follows.
+  void give_way_to(std::shared_ptr<connection_state> next);
+  /// Registered at run time, so that configurations that are applied leave it alone.
+  bool by_hand() const noexcept { return by_hand_.load(std::memory_order_relaxed); }
+  void mark_by_hand() noexcept { by_hand_.store(true, std::memory_order_relaxed); }
   health_status health() const noexcept { return health_.load(std::memory_order_acquire); }
   connection_health last_health() const;
   task<void> connect();
@@ -107,6 +116,10 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   bool cannot_connect() const;
   /// What somebody else has found out about its health.
   void report(health_status status, std::string detail, std::optional<server_info> server) {
+    auto expected = connection_phase::registered;
+    if (status != health_status::unhealthy) {
+      phase_.compare_exchange_strong(expected, connection_phase::connected);
+    }
     set_health(status, std::move(detail), {}, std::move(server));
   }
 
@@ -138,7 +151,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const std::uint64_t sequence_;
   const config::database_type type_;
   const std::optional<bool> critical_;
-  const bool metrics_enabled_;
+  const bool metrics_enabled_, logging_enabled_, tracing_enabled_;
+  std::atomic<bool> by_hand_{false};
   const config::access_style access_style_;
 
   std::atomic<connection_phase> phase_{connection_phase::registered};
@@ -148,6 +162,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   mutable std::mutex mutex_;
   std::unique_ptr<pool> made_pool_;
   std::unique_ptr<connection_health> last_health_;
+  std::shared_ptr<connection_state> successor_;
   std::atomic<redis_sharing*> redis_{nullptr};  // what made_redis_ owns, for readers without the lock
   std::unique_ptr<redis_sharing> made_redis_;
   std::atomic<safeguards*> guards_{nullptr};  // what made_guards_ owns, for readers without the lock

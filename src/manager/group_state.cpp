@@ -95,8 +95,11 @@ std::size_t group_state::index_of(const connection_state& member) const noexcept
 // choosing -----------------------------------------------------------------------------------------------------------
 
 std::shared_ptr<connection_state> group_state::choose(const call* how, const connection_state* avoid) {
-  if (!watching_.load(std::memory_order_relaxed)) [[unlikely]]
-    start();
+  if (!watching_.load(std::memory_order_relaxed) && !start()) [[unlikely]] {
+    throw error(errc::connection_closed, "the group is closed")
+        .with_hint("connect() opens it again")
+        .at(config_.name, "choose");
+  }
   const std::size_t not_this = avoid ? index_of(*avoid) : balancer::none;
   if (!failover()) {
     const auto chosen = choose_any(not_this);
@@ -129,7 +132,9 @@ std::size_t group_state::choose_reader(const call* how, std::size_t avoid) {
   }
   const auto wanted = token->last_write(time_.now());
   const auto has_it = [&](std::size_t i) {
-    return i != avoid && time_point(duration(has_until_[i].load(std::memory_order_acquire))) >= wanted;
+    if (i == avoid) return false;
+    // What was over at the very moment in which the primary was asked may be in its answer or not.
+    return wanted == time_point::min() || time_point(duration(has_until_[i].load(std::memory_order_acquire))) > wanted;
   };
   const auto reader = choose_any(avoid);
   if (reader == balancer::none || has_it(reader)) return reader;

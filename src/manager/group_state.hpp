@@ -60,7 +60,8 @@ class group_state final : public group_router, public std::enable_shared_from_th
   [[noreturn]] void refuse();
 
   // looking
-  void start() noexcept;
+  /// @return false when the group is closed
+  bool start() noexcept;
   void look_soon() noexcept;
   duration pause() const;
   static task<void> watch(std::shared_ptr<group_state> self, std::stop_token stop);

@@ -33,13 +33,17 @@ bool unreachable(errc code) noexcept {
 
 // looking ------------------------------------------------------------------------------------------------------------
 
-void group_state::start() noexcept {
+bool group_state::start() noexcept {
   try {
     std::stop_token token;
     {
       const std::scoped_lock lock(mutex_);
       const auto host = host_.lock();
-      if (watching_ || !host || host->phase() == connection_phase::removed) return;
+      if (!host) return false;
+      const auto phase = host->phase();
+      const bool open = phase == connection_phase::registered || phase == connection_phase::connecting ||
+                        phase == connection_phase::connected;
+      if (watching_ || !open) return open;
       stop_ = std::stop_source();
       token = stop_.get_token();
       watching_.store(true, std::memory_order_relaxed);
@@ -48,6 +52,7 @@ void group_state::start() noexcept {
   } catch (...) {
     watching_.store(false, std::memory_order_relaxed);  // the next call tries again
   }
+  return true;
 }
 
 void group_state::stop() noexcept {

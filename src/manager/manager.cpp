@@ -37,7 +37,7 @@ manager::~manager() {
 connect_report manager::connect() { return run_on(*core_, core_->connect()); }
 task<connect_report> manager::async_connect() { return keeping(core_, core_->connect()); }
 
-void manager::close() { close(core_->settings().drain_timeout, core_->settings().force_timeout); }
+void manager::close() { close(core_->drain_timeout(), core_->force_timeout()); }
 void manager::close(duration drain, duration force) { run_on(*core_, core_->close(drain, force)); }
 task<void> manager::async_close(duration drain, duration force) { return keeping(core_, core_->close(drain, force)); }
 bool manager::closing() const noexcept { return core_->closing(); }
@@ -103,7 +103,7 @@ task<void> manager::async_remove_redis(std::string name, duration drain) {
 task<void> manager::remove(std::shared_ptr<detail::connection_state> state, duration drain) {
   const auto core = core_;  // read before the first suspension, when the manager is there for sure
   core->take_out(state);
-  const auto grace = core->settings().force_timeout - core->settings().drain_timeout;
+  const auto grace = core->force_timeout() - core->drain_timeout();
   task<void> closing = state->close(drain, drain + grace, connection_phase::removed);
   co_await std::move(closing);
 }
@@ -153,6 +153,15 @@ std::vector<connection_summary> manager::list() const {
   return lines;
 }
 
+config::settings manager::configuration() const { return core_->configuration(); }
+std::vector<config::change> manager::preview(const config::settings& next) const { return core_->preview(next); }
+std::vector<config::change> manager::apply(config::settings next, apply_options how) {
+  return run_on(*core_, async_apply(std::move(next), how));
+}
+task<std::vector<config::change>> manager::async_apply(config::settings next, apply_options how) {
+  return core_->apply(std::move(next), how);
+}
+
 event_bus& manager::events() const noexcept { return core_->events(); }
 const std::shared_ptr<background>& manager::work() const noexcept { return core_->shared_work(); }
 
@@ -162,48 +171,59 @@ connection::connection(std::shared_ptr<detail::manager_core> core,
                        std::shared_ptr<detail::connection_state> state) noexcept
     : core_(std::move(core)), state_(std::move(state)) {}
 
+std::shared_ptr<detail::connection_state> connection::now() const {
+  auto current = state_;
+  while (current->gone()) {
+    auto next = current->successor();
+    if (!next) break;
+    current = std::move(next);
+  }
+  return current;
+}
+
 const std::string& connection::name() const noexcept { return state_->name(); }
-config::database_type connection::type() const noexcept { return state_->type(); }
-database_kind connection::kind() const noexcept { return state_->kind(); }
-connection_phase connection::phase() const noexcept { return state_->phase(); }
-health_status connection::health() const noexcept { return state_->health(); }
-bool connection::critical() const noexcept { return core_->is_critical(*state_); }
-bool connection::active() const { return core_->is_active(*state_); }
-const std::map<std::string, std::string>& connection::tags() const noexcept { return state_->tags(); }
+config::database_type connection::type() const noexcept { return now()->type(); }
+database_kind connection::kind() const noexcept { return now()->kind(); }
+connection_phase connection::phase() const noexcept { return now()->phase(); }
+health_status connection::health() const noexcept { return now()->health(); }
+bool connection::critical() const noexcept { return core_->is_critical(*now()); }
+bool connection::active() const { return core_->is_active(*now()); }
+const std::map<std::string, std::string>& connection::tags() const noexcept { return now()->tags(); }
 
 void connection::connect() { run_on(*core_, async_connect()); }
 task<void> connection::async_connect() {
   core_->require_open("connect");
-  return keeping(state_, state_->connect());
+  return keeping(now(), now()->connect());
 }
 void connection::reconnect() { run_on(*core_, async_reconnect()); }
 task<void> connection::async_reconnect() {
   core_->require_open("reconnect");
-  return keeping(state_, state_->reconnect());
+  return keeping(now(), now()->reconnect());
 }
 void connection::close(duration drain) { run_on(*core_, async_close(drain)); }
 task<void> connection::async_close(duration drain) {
-  const auto grace = core_->settings().force_timeout - core_->settings().drain_timeout;
-  return keeping(state_, state_->close(drain, drain + grace, connection_phase::closed));
+  const auto grace = core_->force_timeout() - core_->drain_timeout();
+  return keeping(now(), now()->close(drain, drain + grace, connection_phase::closed));
 }
 
 connection_health connection::health_check() { return run_on(*core_, async_health_check()); }
 task<connection_health> connection::async_health_check() {
   const auto core = core_;
-  const auto state = state_;
+  const auto state = now();
   task<connection_health> checking = state->check_health();
   connection_health found = co_await std::move(checking);
   co_return core->annotate(std::move(found), *state);
 }
 server_info connection::describe() { return run_on(*core_, async_describe()); }
-task<server_info> connection::async_describe() { return keeping(state_, state_->describe()); }
+task<server_info> connection::async_describe() { return keeping(now(), now()->describe()); }
 
 polypool::breaker_snapshot connection::breaker_snapshot() const {
-  return state_->guards().breaker.snapshot(state_->time().now());
+  return now()->guards().breaker.snapshot(now()->time().now());
 }
 void connection::force_breaker(breaker_action action) {
-  auto& breaker = state_->guards().breaker;
-  const auto now = state_->time().now();
+  const auto state = now();
+  auto& breaker = state->guards().breaker;
+  const auto now = state->time().now();
   switch (action) {
     case breaker_action::open:
       return breaker.force_open(now);
@@ -214,28 +234,28 @@ void connection::force_breaker(breaker_action action) {
   }
 }
 connection_statistics connection::statistics() const {
-  auto now = state_->statistics();
-  now.active = active();
-  return now;
+  auto numbers = now()->statistics();
+  numbers.active = active();
+  return numbers;
 }
 void connection::resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle) {
-  state_->resize(min_open, max_open, max_idle);
+  now()->resize(min_open, max_open, max_idle);
 }
 
 sql_database connection::sql() const {
-  if (state_->kind() != database_kind::sql) detail::throw_wrong_kind(*state_, database_kind::sql, "sql");
-  return {core_, state_};
+  if (now()->kind() != database_kind::sql) detail::throw_wrong_kind(*now(), database_kind::sql, "sql");
+  return {core_, now()};
 }
 
 redis_database connection::redis() const {
-  if (state_->kind() != database_kind::key_value) detail::throw_wrong_kind(*state_, database_kind::key_value, "redis");
-  return {core_, state_};
+  if (now()->kind() != database_kind::key_value) detail::throw_wrong_kind(*now(), database_kind::key_value, "redis");
+  return {core_, now()};
 }
 
 polypool::lease connection::lease(std::source_location where) { return run_on(*core_, async_lease(where)); }
 task<polypool::lease> connection::async_lease(std::source_location where) {
   core_->require_open("lease");
-  return keeping(state_, state_->acquire(where));
+  return keeping(now(), now()->acquire(where));
 }
 
 }  // namespace polypool

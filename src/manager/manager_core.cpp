@@ -76,9 +76,7 @@ manager_core::manager_core(config::settings configuration, manager_options optio
   settings_.connections.clear();
   names_in(name_space::databases).reserve(connections.size());
   for (auto& each : connections) insert(std::move(each));
-  auto groups = std::move(settings_.groups);
-  settings_.groups.clear();
-  for (auto& each : groups) insert_group(std::move(each));
+  for (const auto& each : settings_.groups) insert_group(each);
   choose_active(name_space::databases, settings_.default_connection);
   choose_active(name_space::redis, settings_.default_redis);
 }
@@ -113,15 +111,19 @@ const std::shared_ptr<const config::tuning>& manager_core::inherited_by(config::
   return type == config::database_type::redis ? redis_defaults_ : defaults_;
 }
 
-connection_pointer manager_core::insert(config::connection configuration) {
+// Connections that have all limits in common share them. Under the lock, or before anybody else knows the manager.
+connection_pointer manager_core::make_state(config::connection configuration, const config::settings& within) const {
+  const auto own = config::limits_of(within, configuration);
   const auto& inherited = inherited_by(configuration.type);
-  auto limits = configuration.overrides.empty()
-                    ? inherited
-                    : std::make_shared<const config::tuning>(configuration.overrides.applied_to(*inherited));
+  auto limits = own == *inherited ? inherited : std::make_shared<const config::tuning>(own);
   const auto type = configuration.type;
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
-  auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type),
-                                                  around_, std::move(its_log), sequence_++);
+  return std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), around_,
+                                            std::move(its_log), sequence_.fetch_add(1));
+}
+
+connection_pointer manager_core::insert(config::connection configuration) {
+  auto state = make_state(std::move(configuration), settings_);
   names_in(name_space_of(*state)).emplace(state->name(), state);
   return state;
 }
@@ -129,7 +131,10 @@ connection_pointer manager_core::insert(config::connection configuration) {
 connection_pointer manager_core::add(config::connection configuration) {
   require_open("register");
   config::settings alone;  // checked by itself, with the limits it inherits
-  alone.defaults = *defaults_;
+  {
+    const std::shared_lock lock(mutex_);
+    alone.defaults = *defaults_;
+  }
   alone.connections.push_back(configuration);
   auto problems = config::validate(alone);
   if (!problems.empty()) throw config::configuration_error(std::move(problems));
@@ -143,6 +148,7 @@ connection_pointer manager_core::add(config::connection configuration) {
           .at(configuration.name, "register");
     }
     fresh = insert(std::move(configuration));
+    fresh->mark_by_hand();
   }
   if (!active(where) || fresh->name() == "default") slot(where).set(fresh);
   return fresh;

@@ -4,6 +4,7 @@
 
 #include "manager/connection_state.hpp"
 
+#include <polypool/config_changes.hpp>
 #include <polypool/manager.hpp>
 
 #include <array>
@@ -63,6 +64,12 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   /// Throws connection_not_found, and not_redis or not_sql_database for a name that only the other name space has.
   void switch_active(std::string_view name, name_space where);
 
+  // configuration: apply.cpp
+  /// What it has now, without what was registered at run time; the connections' limits are written out.
+  config::settings configuration() const;
+  std::vector<config::change> preview(const config::settings& next) const;
+  task<std::vector<config::change>> apply(config::settings next, apply_options how);
+
   // life
   task<connect_report> connect();
   task<void> close(duration drain, duration force);
@@ -76,7 +83,8 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   clock& time() const noexcept { return time_; }
   const std::shared_ptr<background>& shared_work() const noexcept { return work_; }
   void release_work() noexcept { work_.reset(); }
-  const config::settings& settings() const noexcept { return settings_; }
+  duration drain_timeout() const;
+  duration force_timeout() const;
   event_bus& events() const noexcept { return *around_->events; }
 
  private:
@@ -91,25 +99,33 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   active_slot& slot(name_space where) noexcept { return active_[static_cast<std::size_t>(where)]; }
   const active_slot& slot(name_space where) const noexcept { return active_[static_cast<std::size_t>(where)]; }
   const std::shared_ptr<const config::tuning>& inherited_by(config::database_type type) const noexcept;
+  connection_pointer make_state(config::connection configuration, const config::settings& within) const;
   connection_pointer insert(config::connection configuration);
   connection_pointer insert_group(config::group configuration);
+  struct exchange;
+  std::vector<exchange> plan(const config::settings& next, const std::vector<config::change>& changes) const;
+  task<void> connect_fresh(const std::vector<exchange>& list, const apply_options& how);
+  void commit(const std::vector<exchange>& list, const config::settings& next);
+  void follow_default(name_space where, const std::string& before, const std::string& after);
+  task<void> retire(connection_pointer old, duration drain, duration force);
   void choose_active(name_space where, const std::string& configured);
   void promote_first_remaining(name_space where);
   std::size_t size() const noexcept { return by_name_[0].size() + by_name_[1].size(); }
   std::string known_names(std::optional<name_space> where) const;  // for hints
 
-  config::settings settings_;  // without its connections
+  config::settings settings_;  // without its connections; changes under the lock
   driver_list drivers_;
   std::shared_ptr<background> work_;
   clock& time_;
   log::logger log_;
   const std::shared_ptr<const surroundings> around_;
-  const std::shared_ptr<const config::tuning> defaults_;
-  const std::shared_ptr<const config::tuning> mongodb_defaults_, redis_defaults_;  // have some of their own
-
   mutable std::shared_mutex mutex_;
+  std::shared_ptr<const config::tuning> defaults_;
+  std::shared_ptr<const config::tuning> mongodb_defaults_, redis_defaults_;  // have some of their own
+  std::vector<connection_pointer> retiring_;                                 // drain while others have their names
+  std::atomic<bool> applying_{false};
   std::array<names, 2> by_name_;  // by name space; keys: the states' names
-  std::uint64_t sequence_ = 0;
+  mutable std::atomic<std::uint64_t> sequence_{0};
   std::array<active_slot, 2> active_;
   std::atomic<bool> closing_{false};
 };

@@ -105,7 +105,12 @@ task<void> manager_core::close(duration drain, duration force) {
   const auto keep = shared_from_this();
   closing_.store(true, std::memory_order_release);
   std::vector<task<void>> work;
-  for (auto& state : all()) {
+  auto states = all();
+  {
+    const std::shared_lock lock(mutex_);
+    states.insert(states.end(), retiring_.begin(), retiring_.end());
+  }
+  for (auto& state : states) {
     // One that was never used has nothing to drain; closing it here keeps the background asleep.
     if (state->phase() == connection_phase::registered || state->phase() == connection_phase::closed) {
       task<void> closing = state->close(drain, force, connection_phase::closed);
@@ -119,6 +124,15 @@ task<void> manager_core::close(duration drain, duration force) {
   log_.info("manager", "closing connections", {{"count", std::to_string(count)}});
   task<wait_result> all_done = run_all(work_, std::move(work), count);
   co_await std::move(all_done);
+}
+
+duration manager_core::drain_timeout() const {
+  const std::shared_lock lock(mutex_);
+  return settings_.drain_timeout;
+}
+duration manager_core::force_timeout() const {
+  const std::shared_lock lock(mutex_);
+  return settings_.force_timeout;
 }
 
 connection_health manager_core::annotate(connection_health found, const connection_state& state) const {

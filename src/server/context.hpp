@@ -29,6 +29,7 @@ struct context {
 // Each adds its calls. The context outlives the router.
 void add_multi_routes(router& routes, context& shared);
 void add_admin_routes(router& routes, context& shared);
+void add_group_routes(router& routes, context& shared);
 void add_probe_routes(router& routes, context& shared);
 
 /// The connection of that name, a database before a Redis. Throws http_failure 404 `Database connection 'x' not found`.

@@ -60,16 +60,36 @@ class families {
     std::map<std::string, double> by_type;
     for (const auto& sample : samples) {
       if (!sample.metrics_enabled) continue;
+      if (!sample.members.empty()) {
+        add_group(sample);
+        continue;
+      }
       ++by_type[to_valid_utf8(sample.type)];
       add(sample);
     }
     for (const auto& [type, count] : by_type) add_number(total_, {{"type", type}}, count);
     add_number(build_, {{"version", std::string(build_version())}}, 1);
-    return {build_,        total_,        status_,     pool_size_,       wait_count_,
-            wait_seconds_, health_check_, reconnects_, lifetime_closed_, idle_closed_};
+    return {build_,        total_,         status_,          pool_size_,       wait_count_,
+            wait_seconds_, health_check_,  reconnects_,      lifetime_closed_, idle_closed_,
+            retries_,      breaker_state_, breaker_open_,    breaker_refused_, failovers_,
+            primary_,      member_calls_,  member_failures_, ejections_,       ejected_};
   }
 
  private:
+  void add_group(const connection_sample& sample) {
+    const labels group{{"group", to_valid_utf8(sample.name)}};
+    if (sample.healthy) add_number(status_, name_and_type(sample), *sample.healthy ? 1 : 0);
+    if (!sample.balances) add_number(failovers_, group, static_cast<double>(sample.failovers));
+    for (const auto& each : sample.members) {
+      const auto who = with(group, "member", to_valid_utf8(each.name));
+      if (!sample.balances) add_number(primary_, who, each.primary ? 1 : 0);
+      add_number(member_calls_, who, static_cast<double>(each.calls));
+      add_number(member_failures_, who, static_cast<double>(each.failures));
+      add_number(ejections_, who, static_cast<double>(each.ejections));
+      add_number(ejected_, who, each.ejected ? 1 : 0);
+    }
+  }
+
   void add(const connection_sample& sample) {
     const auto who = name_and_type(sample);
     if (sample.healthy) add_number(status_, who, *sample.healthy ? 1 : 0);
@@ -83,6 +103,13 @@ class families {
     add_number(reconnects_, with(who, "result", "failure"), static_cast<double>(sample.reconnects_failed));
     add_number(lifetime_closed_, who, static_cast<double>(sample.lifetime_closed));
     add_number(idle_closed_, who, static_cast<double>(sample.idle_closed));
+    add_number(retries_, with(who, "result", "made"), static_cast<double>(sample.retries));
+    add_number(retries_, with(who, "result", "left_out"), static_cast<double>(sample.retries_left_out));
+    // A connection without a tenant is a project of its own.
+    const labels breaker{{"database_type", to_valid_utf8(sample.type)}, {"project_id", to_valid_utf8(sample.name)}};
+    add_number(breaker_state_, breaker, sample.breaker_state);
+    add_number(breaker_open_, breaker, static_cast<double>(sample.breaker_opened));
+    add_number(breaker_refused_, who, static_cast<double>(sample.breaker_refused));
   }
 
   MetricFamily build_{"polypool_build_info", "The running build; always 1", MetricType::Gauge, {}};
@@ -103,6 +130,31 @@ class families {
                                 "Sessions closed because they reached their greatest age",
                                 MetricType::Counter,
                                 {}};
+  MetricFamily failovers_{
+      "polypool_group_failovers_total", "Times that writes of a group went to another member", MetricType::Counter, {}};
+  MetricFamily primary_{
+      "polypool_group_primary", "1 for the member that writes of a group go to, else 0", MetricType::Gauge, {}};
+  MetricFamily member_calls_{
+      "polypool_group_member_calls_total", "Calls that a group sent to a member", MetricType::Counter, {}};
+  MetricFamily member_failures_{"polypool_group_member_failures_total",
+                                "Calls of a group that failed at a member by its fault",
+                                MetricType::Counter,
+                                {}};
+  MetricFamily ejections_{"polypool_group_member_ejections_total",
+                          "Times that a member got no calls for a while because too many had failed",
+                          MetricType::Counter,
+                          {}};
+  MetricFamily ejected_{
+      "polypool_group_member_ejected", "1 for a member that is ejected now, else 0", MetricType::Gauge, {}};
+  MetricFamily retries_{"dbmanager_retries_total",
+                        "Calls made again, and those left out because too many had failed lately",
+                        MetricType::Counter,
+                        {}};
+  MetricFamily breaker_state_{
+      "circuit_breaker_state", "The circuit breaker: 0 closed, 1 half-open, 2 open", MetricType::Gauge, {}};
+  MetricFamily breaker_open_{"circuit_breaker_open_total", "Times the circuit breaker opened", MetricType::Counter, {}};
+  MetricFamily breaker_refused_{
+      "dbmanager_circuit_refused_total", "Calls that an open circuit breaker answered", MetricType::Counter, {}};
   MetricFamily idle_closed_{"dbmanager_connection_idle_closed_total",
                             "Sessions closed because they were idle too long",
                             MetricType::Counter,

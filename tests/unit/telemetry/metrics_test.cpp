@@ -39,7 +39,23 @@ connection_sample example(std::string name = "primary") {
   sample.idle_closed = 6;
   sample.reconnects_succeeded = 2;
   sample.reconnects_failed = 1;
+  sample.retries = 7;
+  sample.retries_left_out = 8;
+  sample.breaker_state = 2;
+  sample.breaker_opened = 9;
+  sample.breaker_refused = 10;
   sample.health_checks = checks.snapshot();
+  return sample;
+}
+
+connection_sample group_example() {
+  connection_sample sample;
+  sample.name = "orders";
+  sample.type = "postgres";
+  sample.healthy = true;
+  sample.failovers = 4;
+  sample.members.push_back({.name = "a", .ejected = true, .ejections = 2});
+  sample.members.push_back({.name = "b", .primary = true, .calls = 10, .failures = 3});
   return sample;
 }
 
@@ -82,7 +98,28 @@ TEST(Metrics, NamesTypesAndLabelsAreFrozen) {
   std::ifstream in(POLYPOOL_SOURCE_DIR "/tests/data/metrics_names.txt");
   const std::string golden{std::istreambuf_iterator<char>(in), {}};
   ASSERT_FALSE(golden.empty());
-  EXPECT_EQ(shape_of(text_of({example()})), golden);
+  EXPECT_EQ(shape_of(text_of({example(), group_example()})), golden);
+}
+
+TEST(Metrics, GroupsShowHowTheirCallsWereSpread) {
+  const auto text = text_of({example(), group_example()});
+  for (const char* line : {
+           R"(dbmanager_connections_total{type="postgres"} 1)",
+           R"(dbmanager_connection_status{name="orders",type="postgres"} 1)",
+           R"(polypool_group_failovers_total{group="orders"} 4)",
+           R"(polypool_group_primary{group="orders",member="b"} 1)",
+           R"(polypool_group_primary{group="orders",member="a"} 0)",
+           R"(polypool_group_member_calls_total{group="orders",member="b"} 10)",
+           R"(polypool_group_member_failures_total{group="orders",member="b"} 3)",
+           R"(polypool_group_member_ejections_total{group="orders",member="a"} 2)",
+           R"(polypool_group_member_ejected{group="orders",member="a"} 1)",
+       }) {
+    EXPECT_THAT(text, HasSubstr("\n" + std::string(line) + "\n"));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("pool_size{name=\"orders\""))) << "it has no pool of its own";
+  auto equals = group_example();
+  equals.balances = true;
+  EXPECT_THAT(text_of({equals}), Not(HasSubstr("polypool_group_primary")));
 }
 
 TEST(Metrics, ShowEveryNumber) {
@@ -103,6 +140,11 @@ TEST(Metrics, ShowEveryNumber) {
            "dbmanager_health_check_duration_seconds_bucket" + who + R"(,le="+Inf"} 2)",
            "dbmanager_reconnect_attempts_total" + who + R"(,result="success"} 2)",
            "dbmanager_reconnect_attempts_total" + who + R"(,result="failure"} 1)",
+           "dbmanager_retries_total" + who + R"(,result="made"} 7)",
+           "dbmanager_retries_total" + who + R"(,result="left_out"} 8)",
+           R"(circuit_breaker_state{database_type="postgres",project_id="primary"} 2)",
+           R"(circuit_breaker_open_total{database_type="postgres",project_id="primary"} 9)",
+           "dbmanager_circuit_refused_total" + who + "} 10",
            "dbmanager_connection_lifetime_closed_total" + who + "} 5",
            "dbmanager_connection_idle_closed_total" + who + "} 6",
            "polypool_build_info{version=\"" + std::string(build_version()) + "\"} 1",

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Another configuration for a manager at work.
+#include "support/fake_manager.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace polypool {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using testing::error_of;
+using testing::fake_connection;
+using testing::fake_world;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class apply : public ::testing::Test {
+ protected:
+  apply() : world({"a", "b"}) {
+    world.run(world.mgr->async_connect());
+    world.mgr->switch_active("a");
+    for (const auto* name : {"c", "a2"}) world.servers[name] = std::make_shared<testing::fake_server>();
+  }
+  /// What the manager has, to be changed.
+  config::settings now() const { return world.mgr->configuration(); }
+  static config::connection& of(config::settings& whole, std::string_view name) {
+    for (auto& each : whole.connections) {
+      if (each.name == name) return each;
+    }
+    throw std::logic_error("no such connection");
+  }
+  std::vector<std::string> lines(const std::vector<config::change>& changes) {
+    std::vector<std::string> out;
+    for (const auto& each : changes) out.push_back(each.to_string());
+    return out;
+  }
+  fake_world world;
+};
+
+TEST_F(apply, the_same_changes_nothing) {
+  const auto sessions = world.servers["a"]->connects();
+  EXPECT_THAT(world.run(world.mgr->async_apply(now())), IsEmpty());
+  EXPECT_EQ(world.servers["a"]->connects(), sessions);
+}
+
+TEST_F(apply, adds_changes_and_removes) {
+  auto next = now();
+  next.connections.push_back(fake_connection("c"));
+  of(next, "a").where.host = "a2";
+  of(next, "a").where.password = secret("other");
+  std::erase_if(next.connections, [](const auto& each) { return each.name == "b"; });
+  EXPECT_THAT(lines(world.mgr->preview(next)),
+              ElementsAre("~ connection 'a': host, password", "+ connection 'c'", "- connection 'b'"));
+  auto named = world.mgr->sql("a");
+  auto unnamed = world.mgr->sql();
+  auto handle = world.mgr->get("a");
+  world.run(world.mgr->async_apply(next));
+  for (auto* each : {&named, &unnamed}) EXPECT_EQ(world.run(each->async_query_value<int>("SELECT 1")), 1);
+  world.run(handle.async_lease()).release();
+  EXPECT_EQ(world.servers["a2"]->statements().size(), 2U);
+  EXPECT_EQ(world.servers["a"]->statements().size(), 0U);
+  EXPECT_EQ(world.mgr->active(), "a");
+  EXPECT_TRUE(world.mgr->contains("c"));
+  EXPECT_FALSE(world.mgr->contains("b"));
+  EXPECT_EQ(world.mgr->get("c").phase(), connection_phase::connected);
+  world.loop.run_ready();
+  EXPECT_EQ(world.servers["a"]->open_sessions(), 0U) << "drained";
+  EXPECT_EQ(world.servers["b"]->open_sessions(), 0U);
+}
+
+TEST_F(apply, work_in_progress_ends_where_it_began) {
+  auto db = world.mgr->sql("a");
+  auto tx = world.run(db.async_begin());
+  world.run(tx.async_query("INSERT 1"));
+  auto next = now();
+  of(next, "a").where.host = "a2";
+  world.run(world.mgr->async_apply(next));
+  world.run(db.async_query("SELECT new"));
+  world.run(tx.async_query("INSERT 2"));
+  world.run(tx.async_commit());
+  EXPECT_THAT(world.servers["a"]->statements(), ElementsAre("BEGIN", "INSERT 1", "INSERT 2", "COMMIT"));
+  EXPECT_THAT(world.servers["a2"]->statements(), ElementsAre("SELECT new"));
+  world.loop.run_ready();
+  EXPECT_EQ(world.servers["a"]->open_sessions(), 0U);
+}
+
+TEST_F(apply, callers_that_wait_for_a_session_go_to_the_new_ones) {
+  auto next = now();
+  of(next, "a").overrides.max_open_conns = 1;
+  of(next, "a").overrides.min_open_conns = 0;
+  of(next, "a").overrides.max_idle_conns = 1;
+  world.run(world.mgr->async_apply(next));
+  auto db = world.mgr->sql("a");
+  auto held = world.run(db.async_lease());
+  int done = 0;
+  for (int i = 0; i < 5; ++i) {
+    world.loop.spawn([](sql_database db, int& done) -> task<void> {
+      co_await db.async_query("SELECT 1");
+      ++done;
+    }(db, done));
+  }
+  world.loop.run_ready();
+  EXPECT_EQ(done, 0);
+  of(next, "a").where.host = "a2";
+  world.run(world.mgr->async_apply(next));
+  world.loop.run_ready();
+  EXPECT_EQ(done, 5) << "no call fails";
+  held.release();
+}
+
+TEST_F(apply, what_cannot_connect_changes_nothing) {
+  auto next = now();
+  next.connections.push_back(fake_connection("c"));
+  of(next, "a").where.host = "a2";
+  of(next, "a").overrides.retry_attempts = 1;
+  world.servers["a2"]->fail_connects(error(errc::authentication_failed, "wrong password"));
+  const auto failure = error_of([&] { world.run(world.mgr->async_apply(next)); });
+  EXPECT_EQ(failure.code(), errc::authentication_failed);
+  EXPECT_THAT(failure.what(), HasSubstr("nothing was changed"));
+  EXPECT_FALSE(world.mgr->contains("c"));
+  EXPECT_EQ(world.run(world.mgr->sql("a").async_query_value<int>("SELECT 1")), 1);
+  EXPECT_EQ(world.servers["a"]->statements().size(), 1U);
+  EXPECT_EQ(world.servers["c"]->open_sessions(), 0U) << "what was opened for it is closed";
+  world.servers["a2"]->heal();
+  world.run(world.mgr->async_apply(next));
+  EXPECT_TRUE(world.mgr->contains("c"));
+}
+
+TEST_F(apply, new_ones_may_fail_unless_all_have_to_work) {
+  auto next = now();
+  next.connections.push_back(fake_connection("c"));
+  of(next, "c").overrides.retry_attempts = 1;
+  world.servers["c"]->fail_connects(error(errc::connect_failed, "refused"));
+  EXPECT_EQ(error_of([&] { world.run(world.mgr->async_apply(next, {.all_or_nothing = true})); }).code(),
+            errc::connect_failed);
+  EXPECT_FALSE(world.mgr->contains("c"));
+  world.run(world.mgr->async_apply(next));
+  EXPECT_TRUE(world.mgr->contains("c"));
+}
+
+TEST_F(apply, a_bad_one_changes_nothing) {
+  auto next = now();
+  of(next, "a").where.host.clear();
+  EXPECT_THROW(world.run(world.mgr->async_apply(next)), config::configuration_error);
+  EXPECT_EQ(world.run(world.mgr->sql("a").async_query_value<int>("SELECT 1")), 1);
+}
+
+TEST_F(apply, what_was_registered_at_run_time_stays) {
+  world.mgr->register_connection(fake_connection("c"));
+  auto next = now();
+  EXPECT_EQ(next.connections.size(), 2U);
+  of(next, "b").tags["team"] = "x";
+  world.run(world.mgr->async_apply(next));
+  EXPECT_TRUE(world.mgr->contains("c"));
+  next.connections.push_back(fake_connection("c"));
+  EXPECT_EQ(error_of([&] { world.run(world.mgr->async_apply(next)); }).code(), errc::already_registered);
+}
+
+TEST_F(apply, limits_for_all_and_the_active_one) {
+  auto next = config::settings();
+  next.defaults.query_timeout = 5s;
+  next.default_connection = "b";
+  next.connections = {fake_connection("a"), fake_connection("b")};
+  world.run(world.mgr->async_apply(next));
+  EXPECT_EQ(world.mgr->active(), "b");
+  EXPECT_THAT(lines(world.mgr->preview(next)), IsEmpty());
+  next.connections.erase(next.connections.begin() + 1);
+  next.default_connection.clear();
+  world.run(world.mgr->async_apply(next));
+  EXPECT_EQ(world.mgr->active(), "a");
+}
+
+TEST_F(apply, again_and_again_with_calls_all_the_time) {
+  int failed = 0;
+  int done = 0;
+  bool stop = false;
+  for (int i = 0; i < 20; ++i) {
+    world.loop.spawn([](sql_database db, int& failed, int& done, bool& stop) -> task<void> {
+      while (!stop) {
+        try {
+          co_await db.async_query("SELECT 1");
+          ++done;
+        } catch (const error&) {
+          ++failed;
+        }
+      }
+    }(world.mgr->sql("a"), failed, done, stop));
+  }
+  for (const auto* name : {"a", "a2"}) world.servers[name]->statements_take(7ms);
+  world.loop.advance(50ms);
+  for (int round = 0; round < 20; ++round) {
+    auto next = now();
+    of(next, "a").where.host = round % 2 == 0 ? "a2" : "a";
+    world.run(world.mgr->async_apply(next));
+    world.loop.advance(std::chrono::milliseconds(3 + round));
+  }
+  stop = true;
+  world.loop.advance(1s);
+  EXPECT_EQ(failed, 0);
+  EXPECT_GT(done, 500);
+}
+
+}  // namespace
+}  // namespace polypool
