@@ -6,6 +6,7 @@
 
 #include <polypool/bulkhead.hpp>
 #include <polypool/clock.hpp>
+#include <polypool/consistency.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -52,12 +53,19 @@ class call {
     return *this;
   }
   call&& at(priority rank) && { return std::move(at(rank)); }
+  /// For a group: reads on replicas see what was written by calls with the same token.
+  call& reading_after(consistency token) & {
+    token_ = std::move(token);
+    return *this;
+  }
+  call&& reading_after(consistency token) && { return std::move(reading_after(std::move(token))); }
 
   const std::string& name() const noexcept { return name_; }
   std::optional<duration> timeout() const noexcept { return timeout_; }
   bool is_idempotent() const noexcept { return idempotent_; }
   role wanted_role() const noexcept { return role_; }
   priority rank() const noexcept { return priority_; }
+  const std::optional<consistency>& token() const noexcept { return token_; }
 
  private:
   std::string name_;
@@ -65,6 +73,7 @@ class call {
   bool idempotent_ = false;
   role role_ = role::primary;
   priority priority_ = priority::normal;
+  std::optional<consistency> token_;
 };
 
 }  // namespace polypool

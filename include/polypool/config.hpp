@@ -117,6 +117,56 @@ struct connection {
   std::map<std::string, std::string> tags;
 };
 
+/// What a group is for: one server that takes writes, with stand-ins, or equals to spread calls over.
+enum class group_type : std::uint8_t { failover, balance };
+/// How a member is chosen among those that may be used.
+enum class balance_strategy : std::uint8_t { round_robin, least_in_use, power_of_two, weighted };
+/// What happens when the member that is declared the primary can take writes again.
+enum class fail_back_policy : std::uint8_t { automatic, manual };
+/// What it means that several members say they are the primary: a split brain, or that all take writes (Galera, say).
+enum class several_primaries : std::uint8_t { refuse, in_order };
+
+/// "failover" and "balance"; "round_robin" …; "automatic" and "manual"; "refuse" and "in_order".
+std::string_view to_string(group_type type) noexcept;
+std::string_view to_string(balance_strategy strategy) noexcept;
+std::string_view to_string(fail_back_policy policy) noexcept;
+std::string_view to_string(several_primaries policy) noexcept;
+
+/// One member of a group.
+struct group_member {
+  std::string name;          ///< of a connection
+  std::uint32_t weight = 1;  ///< its share of the calls; 1 to 100
+  bool operator==(const group_member&) const = default;
+};
+
+/// A name that stands for several connections of one kind.
+struct group {
+  std::string name;
+  group_type type = group_type::failover;
+  std::string primary;                 ///< failover: the connection that writes go to at first
+  std::vector<group_member> replicas;  ///< failover: read from, and writes go there once they are promoted
+  std::vector<group_member> backups;   ///< failover: not read from while there is another
+  std::vector<group_member> members;   ///< balance
+  balance_strategy strategy = balance_strategy::round_robin;  ///< over members, and over replicas for reads
+  fail_back_policy fail_back = fail_back_policy::automatic;
+  nanoseconds fail_back_after{0};  ///< automatic: the primary has to work this long before; see settle_time
+  several_primaries two_primaries = several_primaries::refuse;
+  nanoseconds max_lag{0};         ///< replicas further behind are not read from; 0: no limit
+  bool read_your_writes = false;  ///< what was written through this manager is seen by whoever reads through it
+  nanoseconds role_check_interval = std::chrono::seconds(5);  ///< how often the members are looked at
+  std::uint32_t unreachable_after = 2;                        ///< failed looks in a row; at least 1
+  nanoseconds settle_time = std::chrono::seconds(10);  ///< before failing back; doubles with each failover of late
+  std::uint32_t eject_after = 5;                       ///< failed calls in a row; 0: never
+  nanoseconds eject_time = std::chrono::seconds(30);   ///< times the number of ejections
+  nanoseconds eject_max = std::chrono::minutes(5);     ///< the limit of that
+  nanoseconds slow_start = std::chrono::seconds(10);   ///< a member that is back gets its full share after this
+  std::optional<bool> critical;                        ///< as of a connection
+  std::map<std::string, std::string> tags;
+  /// The names of all members in their order: primary, replicas, backups; or members.
+  std::vector<std::string> names() const;
+  bool operator==(const group&) const = default;
+};
+
 /// What the daemon listens on.
 struct server_settings {
   bool enabled = true;
@@ -139,6 +189,7 @@ struct settings {
   tuning defaults;
   std::uint32_t max_concurrent_total = 0;                ///< calls at once over all connections; 0: no limit
   std::vector<connection> connections;                   ///< in the order of the file; names are unique
+  std::vector<group> groups;                             ///< their names and those of connections are unique together
   nanoseconds drain_timeout = std::chrono::seconds(30);  ///< at shutdown: how long work in progress may take
   nanoseconds force_timeout = std::chrono::seconds(40);  ///< at shutdown: when everything is closed by force
   server_settings server;

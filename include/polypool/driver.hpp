@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,7 +49,15 @@ struct server_info {
   enum class role_type : std::uint8_t { unknown, primary, replica, read_only };
   std::string version;
   role_type role = role_type::unknown;
+  std::optional<duration> lag;  ///< of a replica: how far behind its primary it is; nothing when it cannot tell
+  /// How far it has written, or applied as a replica: a PostgreSQL LSN, a GTID set of MySQL or MariaDB, an offset of
+  /// Redis. Empty when it cannot tell.
+  std::string position;
 };
+
+/// Whether a server that is at `position` has everything that a server of the same kind had at `wanted`; see
+/// server_info::position. False when that cannot be said.
+bool position_reached(std::string_view position, std::string_view wanted) noexcept;
 
 /// "primary", "replica" …
 std::string_view to_string(server_info::role_type role) noexcept;

@@ -30,6 +30,7 @@ enum class errc {
   authentication_failed,  ///< the server does not accept these credentials
   connection_lost,        ///< the session broke in the middle of something
   too_many_connections,   ///< the server has no room for another session
+  no_primary,             ///< no member of the group may take writes now: none is the primary, or several are
   // limits
   pool_timeout,         ///< no session became free in time; the text says who holds them
   pool_queue_full,      ///< too many callers wait already

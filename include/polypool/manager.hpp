@@ -11,12 +11,14 @@
 #include <polypool/database.hpp>
 #include <polypool/drivers.hpp>
 #include <polypool/events.hpp>
+#include <polypool/groups.hpp>
 #include <polypool/histogram.hpp>
 #include <polypool/pool.hpp>
 #include <polypool/redis_database.hpp>
 #include <polypool/sql.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -69,6 +71,7 @@ struct connection_statistics {
   health_status health = health_status::unknown;
   bool active = false;
   bool metrics_enabled = true;
+  bool group = false;  ///< it stands for others: no pool of its own
   pool_statistics pool;
   std::uint64_t queries = 0;
   std::uint64_t errors = 0;
@@ -112,6 +115,7 @@ struct connection_summary {
   bool critical = false;
   std::string target;  ///< host:port/database or file; never a password
   std::map<std::string, std::string> tags;
+  bool group = false;  ///< it stands for others, which are listed, too
 };
 
 /// A handle to one named connection. Cheap to copy, thread-safe; it stays valid after its connection is removed, and
@@ -244,6 +248,45 @@ class manager {
   void remove_redis(std::string_view name, duration drain = std::chrono::seconds(30));
   task<void> async_remove_redis(std::string name, duration drain = std::chrono::seconds(30));
 
+  /// Adds a group at run time; its members are registered connections. It has a name as connections do, and is used by
+  /// it as they are. Throws already_registered, configuration_error, shutting_down. remove() removes it; a member
+  /// cannot be removed before its group.
+  polypool::group register_group(config::group configuration);
+  /// The group of this name. Throws connection_not_found.
+  polypool::group group(std::string_view name) const;
+  std::vector<polypool::group> groups() const;
+
+  /// Runs `operation(connection)` on the connection or group `primary`, and when it fails there in a way that leaves
+  /// nothing behind, on `backup`. An operation that does several things is run again from its beginning, so it has to
+  /// be idempotent or a single transaction. Throws what the operation throws on the last of them.
+  template <std::invocable<connection&> Operation>
+  auto execute_with_failover(std::string_view primary, std::string_view backup, Operation&& operation,
+                             failover_call how = {}) {
+    auto first = get(primary);
+    auto second = get(backup);
+    try {
+      return std::invoke(operation, first);
+    } catch (const error& why) {
+      if (!fails_over(first, second, why, how)) throw;
+    }
+    return std::invoke(operation, second);
+  }
+  /// The same for an operation that gives a task.
+  template <std::invocable<connection&> Operation>
+  auto async_execute_with_failover(std::string primary, std::string backup, Operation operation, failover_call how = {})
+      -> std::invoke_result_t<Operation&, connection&> {
+    auto first = get(primary);
+    auto second = get(backup);
+    try {
+      auto attempt = std::invoke(operation, first);
+      co_return co_await std::move(attempt);
+    } catch (const error& why) {
+      if (!fails_over(first, second, why, how)) throw;
+    }
+    auto attempt = std::invoke(operation, second);
+    co_return co_await std::move(attempt);
+  }
+
   /// A handle to a SQL database by name. Throws connection_not_found, not_sql_database.
   sql_database sql(std::string_view name) const;
   /// A handle that goes to whatever database is active.
@@ -290,6 +333,7 @@ class manager {
   const std::shared_ptr<background>& work() const noexcept;
 
  private:
+  static bool fails_over(const connection& from, const connection& to, const error& why, failover_call how) noexcept;
   task<void> remove(std::shared_ptr<detail::connection_state> state, duration drain);
   std::shared_ptr<detail::manager_core> core_;
 };

@@ -157,6 +157,8 @@ class pool {
   bool closed() const noexcept;
 
   pool_statistics statistics() const;
+  /// Sessions on loan, as last seen. Takes no lock.
+  std::uint32_t on_loan() const noexcept;
   /// The last failed attempt to connect, if none succeeded since.
   std::optional<error> last_connect_failure() const;
   const std::string& name() const noexcept;

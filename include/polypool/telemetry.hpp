@@ -80,6 +80,16 @@ struct connection_sample {
   std::uint64_t breaker_opened = 0;
   std::uint64_t breaker_refused = 0;
   histogram_snapshot health_checks;
+  /// Of a group, which has no pool of its own: how its calls were spread.
+  struct member {
+    std::string name;
+    bool primary = false;
+    bool ejected = false;
+    std::uint64_t calls = 0, failures = 0, ejections = 0;
+  };
+  std::vector<member> members;  ///< empty: it is no group
+  bool balances = false;        ///< among equals: none is the primary
+  std::uint64_t failovers = 0;
 };
 
 /// Gives the numbers of all connections; called at each scrape, from the scraping thread.

@@ -127,6 +127,9 @@ class fake_server {
   void cut_all();
   void on_statement(answer give);
   void set_role(server_info::role_type role);
+  /// How far behind it says it is as a replica, and where it says it is.
+  void set_lag(std::optional<duration> lag);
+  void set_position(std::string position);
 
   std::size_t open_sessions() const;
   std::size_t most_open_sessions() const;  ///< the greatest number at any time, connecting ones included
@@ -152,6 +155,8 @@ class fake_server {
   std::uint64_t epoch_ = 0;
   answer answer_;
   server_info::role_type role_ = server_info::role_type::primary;
+  std::optional<duration> lag_;
+  std::string position_;
   std::size_t open_ = 0;
   std::size_t most_open_ = 0;
   std::uint64_t connects_ = 0;

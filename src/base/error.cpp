@@ -30,6 +30,7 @@ constexpr std::array rows{
     code_row{errc::authentication_failed, "authentication_failed", permanent},
     code_row{errc::connection_lost, "connection_lost", disposition::in_doubt},
     code_row{errc::too_many_connections, "too_many_connections", retryable},
+    code_row{errc::no_primary, "no_primary", retryable},
     code_row{errc::pool_timeout, "pool_timeout", retryable},
     code_row{errc::pool_queue_full, "pool_queue_full", retryable},
     code_row{errc::circuit_open, "circuit_open", retryable_elsewhere},

@@ -169,11 +169,17 @@ void check_active(
     const std::function<void(std::string_view field, const std::string& chosen, std::string what)>& wrong) {
   const auto check = [&](std::string_view field, const std::string& chosen, bool redis, std::string_view wanted) {
     if (chosen.empty()) return;
-    const auto found = std::ranges::find(whole.connections, chosen, &connection::name);
-    if (found == whole.connections.end()) return wrong(field, chosen, "");
-    if ((kind_of(found->type) == database_kind::key_value) == redis) return;
+    std::optional<database_type> type;
+    if (const auto found = std::ranges::find(whole.connections, chosen, &connection::name);
+        found != whole.connections.end()) {
+      type = found->type;
+    } else if (const auto group = std::ranges::find(whole.groups, chosen, &group::name); group != whole.groups.end()) {
+      type = type_of_group(whole, *group);
+    }
+    if (!type) return wrong(field, chosen, "");
+    if ((kind_of(*type) == database_kind::key_value) == redis) return;
     wrong(field, chosen,
-          shown(chosen) + " is a " + std::string(to_string(found->type)) + " connection; " + std::string(wanted));
+          shown(chosen) + " is a " + std::string(to_string(*type)) + " connection; " + std::string(wanted));
   };
   check("default_connection", whole.default_connection, false, "a Redis is named in default_redis");
   check("default_redis", whole.default_redis, true, "a database is named in default_connection");
@@ -193,6 +199,9 @@ std::vector<problem> validate(const settings& configuration) {
       add(path + "." + std::string(field), std::move(what));
     });
   }
+  check_groups(configuration, [&](const group& one, std::string_view field, std::string what) {
+    add("groups." + one.name + (field.empty() ? "" : ".") + std::string(field), std::move(what));
+  });
   check_active(configuration, [&](std::string_view field, const std::string& chosen, std::string what) {
     add(std::string(field), what.empty() ? shown(chosen) + " is not the name of a connection" : std::move(what));
   });

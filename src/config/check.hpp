@@ -5,6 +5,7 @@
 #include <polypool/config.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,20 @@ void check_settings(const settings& whole, const complaint& wrong);
 void check_active(
     const settings& whole,
     const std::function<void(std::string_view field, const std::string& chosen, std::string what)>& wrong);
+
+/// What is known of a name that a group gives as a member's: its type, or why it cannot be one. Neither: say nothing.
+struct member_type {
+  std::optional<database_type> type;
+  std::string problem;
+};
+using known_type = std::function<member_type(const std::string& name)>;
+void check_group(const group& one, const known_type& type_of, const complaint& wrong);
+/// All groups of a configuration.
+using group_complaint = std::function<void(const group& one, std::string_view field, std::string what)>;
+void check_groups(const settings& whole, const group_complaint& wrong);
+member_type type_in(const settings& whole, const std::string& name);
+/// That of its first member.
+std::optional<database_type> type_of_group(const settings& whole, const group& one);
 
 /// Fills in what a type of database has by default: its port, MongoDB's auth_source.
 void complete(connection& one);

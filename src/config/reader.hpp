@@ -103,6 +103,11 @@ std::optional<connection> read_connection(reading& with, const entry& from, cons
 /// Reads the connections of a map; `names` gets all their names, also of those that are wrong.
 std::vector<connection> read_connections(reading& with, const node& map, const tuning& defaults);
 
+/// Where the groups stand, by name.
+using group_places = std::map<std::string, const entry*>;
+/// Reads one group; nothing after complaints.
+std::optional<group> read_group(reading& with, const entry& from, group_places& places);
+
 /// Puts the parts of a draft together: its type, its URL over its fields, its defaults; then checks it.
 std::optional<connection> assemble(connection_draft draft, std::string_view name, const tuning& defaults,
                                    const field_bits& given, const complaint& wrong);

@@ -6,7 +6,7 @@
 namespace polypool::config {
 namespace {
 
-const std::vector<std::string_view> sections{"connections", "server", "logging", "environments"};
+const std::vector<std::string_view> sections{"connections", "groups", "server", "logging", "environments"};
 
 template <class Target>
 void read_section(reading& with, const node& root, std::string_view name, std::span<const field<Target>> fields,
@@ -45,11 +45,41 @@ void check_default(reading& with, const node& root, const settings& read) {
     for (const auto& child : connections->children) names.push_back(child.key);
   }
   check_active(read, [&](std::string_view field, const std::string& chosen, std::string what) {
-    const bool written = connections != nullptr && connections->find(chosen) != nullptr;
+    const auto* groups = root.find("groups");
+    const bool written = (connections != nullptr && connections->find(chosen) != nullptr) ||
+                         (groups != nullptr && groups->find(chosen) != nullptr);
     if (what.empty() && written) return;  // it was refused, and that was said
     const auto* at = root.find(field);
     if (what.empty()) what = shown(chosen) + " is not the name of a connection" + suggestion(chosen, names);
     with.problems.add(at == nullptr ? root.where : at->where, std::string(field), std::move(what));
+  });
+}
+
+void read_groups(reading& with, const node& root, settings& out) {
+  const auto* groups = root.find("groups");
+  if (groups == nullptr || groups->is_null()) return;
+  if (!groups->is_map()) {
+    with.problems.add(groups->where, "groups",
+                      "is " + std::string(groups->what()) + "; a map of groups by name is expected");
+    return;
+  }
+  group_places places;
+  for (const auto& child : groups->children) {
+    if (auto one = read_group(with, child, places)) out.groups.push_back(std::move(*one));
+  }
+  const auto* connections = root.find("connections");
+  check_groups(out, [&](const group& one, std::string_view field, std::string what) {
+    const auto* from = places[one.name];
+    // A member that was refused itself was complained about already.
+    for (const auto& name : one.names()) {
+      const bool written = connections != nullptr && connections->find(name) != nullptr;
+      const bool refused = std::ranges::find(out.connections, name, &connection::name) == out.connections.end();
+      if (written && refused && what.starts_with(shown(name) + " is not the name")) return;
+    }
+    const auto* at = from->value.find(field);
+    with.problems.add(at == nullptr ? from->where : at->where,
+                      field.empty() ? inside("groups", one.name) : inside(inside("groups", one.name), field),
+                      std::move(what));
   });
 }
 
@@ -79,6 +109,7 @@ settings read_settings(reading& with, const node& root) {
                         "is " + std::string(connections->what()) + "; a map of connections, or a list, is expected");
     }
   }
+  read_groups(with, root, out);
   check_default(with, root, out);
   return out;
 }

@@ -88,6 +88,11 @@ std::vector<manager_core::exchange> manager_core::plan(const config::settings& n
     if (each.name.empty()) continue;
     exchange one;
     one.old = find(each.name, space_of(each));
+    if (one.old && one.old->memberships() > 0) {
+      throw error(errc::unsupported, "it is a member of a group, and those stay as they are while a manager runs")
+          .with_hint("restart with the new configuration, or remove the group before")
+          .at(each.name, "apply");
+    }
     if (each.kind == config::change::kind_type::added && one.old) {
       throw error(errc::already_registered, "a connection of this name was registered at run time")
           .with_hint("remove it first, or choose another name in the configuration")
@@ -184,6 +189,11 @@ task<std::vector<config::change>> manager_core::apply(config::settings next, app
   const turn mine(applying_);
   const auto before = configuration();
   auto changes = preview(next);
+  if (next.groups != before.groups) {
+    throw error(errc::unsupported, "groups stay as they are while a manager runs")
+        .with_hint("restart with the new configuration, or use register_group and remove")
+        .at({}, "apply");
+  }
   const auto list = plan(next, changes);
   task<void> connecting = connect_fresh(list, how);
   co_await std::move(connecting);

@@ -98,6 +98,7 @@ call_context target_of(const manager_core& core, const connection_pointer& named
   if (auto* members = context.state->group()) [[unlikely]] {
     context.group = std::move(context.state);
     context.state = members->choose(context.how.get(), nullptr);
+    context.write = members->note_write(context.how.get());
   }
   return context;
 }

@@ -11,8 +11,9 @@ namespace polypool::detail {
 /// How a call is made: the connection, and what a handle's with() changed.
 struct call_context {
   connection_pointer state;
-  std::shared_ptr<const call> how;  // null: as configured
-  connection_pointer group;         // the one that was called, when it stands for several; `state` is a member of it
+  std::shared_ptr<const call> how;    // null: as configured
+  connection_pointer group;           // the one that was called, when it stands for several; `state` is a member of it
+  std::shared_ptr<const void> write;  // lives as long as the call, for those who read what it wrote; may be null
 
   std::string_view operation(std::string_view fallback) const noexcept {
     return how && !how->name().empty() ? std::string_view(how->name()) : fallback;

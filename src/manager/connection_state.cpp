@@ -134,7 +134,27 @@ redis_sharing& connection_state::redis() {
   return *made_redis_;
 }
 
+std::uint32_t connection_state::load() const noexcept {
+  const pool* const mine = pool_.load(std::memory_order_acquire);
+  const redis_sharing* const shared = redis_.load(std::memory_order_acquire);
+  return (mine ? mine->on_loan() : 0) + (shared ? shared->callers() : 0);
+}
+
+void connection_state::retire_sessions() noexcept {
+  if (pool* const mine = pool_.load(std::memory_order_acquire)) mine->retire_all();
+}
+
+bool connection_state::cannot_connect() const {
+  const pool* const mine = pool_.load(std::memory_order_acquire);
+  return mine && mine->last_connect_failure().has_value();
+}
+
 std::string connection_state::target() const {
+  if (group_) {
+    std::string names;
+    for (const auto& each : group_->members()) names += (names.empty() ? "" : ", ") + each->name();
+    return names;
+  }
   if (type_ == config::database_type::sqlite) return where_.filepath;
   std::string text = where_.host;
   const auto port = where_.port ? where_.port : config::default_port(type_);
@@ -198,6 +218,11 @@ task<std::unique_ptr<session>> connection_state::open_session(std::shared_ptr<co
 }
 
 pool& connection_state::make_pool() {
+  if (group_) {
+    throw error(errc::unsupported, "a group has no sessions of its own")
+        .with_hint("its members have: " + target())
+        .at(name_, "acquire");
+  }
   if (!driver_) {
     throw error(errc::unsupported_database,
                 "this build has no driver for " + std::string(config::to_string(type_)) + " databases")
@@ -233,6 +258,12 @@ pool& connection_state::reopened_pool() {
 }
 
 task<lease> connection_state::acquire(std::source_location where) {
+  if (group_) {
+    require_open();
+    const auto member = group_->choose(nullptr, nullptr);
+    task<lease> waiting = member->acquire(where);
+    co_return co_await std::move(waiting);
+  }
   pool& from = usable_pool();
   if (lease quick = from.try_acquire(where)) co_return quick;
   task<lease> waiting = from.acquire(where);
@@ -255,7 +286,7 @@ task<void> connection_state::connect() {
   } while (!phase_.compare_exchange_weak(before, connection_phase::connecting));
   std::optional<error> failure;
   try {
-    task<void> opening = reopened_pool().warm_up();
+    task<void> opening = group_ ? group_->connect() : reopened_pool().warm_up();
     co_await std::move(opening);
   } catch (const error& e) {
     failure.emplace(e);
@@ -271,10 +302,21 @@ task<void> connection_state::connect() {
     throw failure->at(name_, "connect");
   }
   phase_.compare_exchange_strong(expected, connection_phase::connected);
-  set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+  if (!group_) set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+}
+
+task<void> connection_state::reconnect_members() {
+  for (const auto& member : group_->members()) member->retire_sessions();
+  task<void> looking = group_->connect();
+  co_await std::move(looking);
 }
 
 task<void> connection_state::reconnect() {
+  if (group_) {
+    task<void> all = reconnect_members();
+    co_await std::move(all);
+    co_return;
+  }
   std::optional<error> failure;
   try {
     pool& mine = usable_pool();
@@ -305,6 +347,7 @@ task<void> connection_state::close(duration drain, duration force, connection_ph
     std::swap(monitor_stop, monitor_stop_);
   }
   monitor_stop.request_stop();
+  if (group_) group_->stop();
   if (pool* made = pool_.load(std::memory_order_acquire)) {
     task<bool> draining = made->close();
     const bool drained = co_await with_timeout(drain, std::move(draining));
@@ -336,6 +379,7 @@ connection_statistics connection_state::statistics() const {
   now.phase = phase();
   now.health = health();
   now.metrics_enabled = metrics_enabled_;
+  now.group = group_ != nullptr;
   if (const pool* made = pool_.load(std::memory_order_acquire)) {
     now.pool = made->statistics();
   } else {
@@ -348,6 +392,12 @@ connection_statistics connection_state::statistics() const {
   if (const safeguards* made = guards_.load(std::memory_order_acquire)) {
     now.breaker = made->breaker.snapshot(time_.coarse_now());
     if (made->places) now.places = made->places->snapshot();
+  }
+  if (group_) {
+    for (const auto& each : group_->status().members) {
+      now.queries += each.choices;
+      now.errors += each.failures;
+    }
   }
   now.reconnects_succeeded = reconnects_succeeded_.load(std::memory_order_relaxed);
   now.reconnects_failed = reconnects_failed_.load(std::memory_order_relaxed);

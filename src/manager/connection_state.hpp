@@ -105,12 +105,30 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   /// Null unless it stands for several connections; set once, before anybody else knows it.
   group_router* group() const noexcept { return group_.get(); }
   void stand_for(std::shared_ptr<group_router> members) noexcept { group_ = std::move(members); }
+  /// In how many groups it is.
+  std::atomic<std::uint32_t>& memberships() noexcept { return memberships_; }
+  std::uint32_t memberships() const noexcept { return memberships_.load(std::memory_order_relaxed); }
+  /// How busy it is: sessions on loan, and callers that share some.
+  std::uint32_t load() const noexcept;
+  /// Its sessions of today are not used again.
+  void retire_sessions() noexcept;
+  /// Whether its pool could not open a session when it last tried.
+  bool cannot_connect() const;
+  /// What somebody else has found out about its health.
+  void report(health_status status, std::string detail, std::optional<server_info> server) {
+    auto expected = connection_phase::registered;
+    if (status != health_status::unhealthy) {
+      phase_.compare_exchange_strong(expected, connection_phase::connected);
+    }
+    set_health(status, std::move(detail), {}, std::move(server));
+  }
 
  private:
   pool& make_pool();
   safeguards& make_guards();
   void breaker_changed(const breaker_change& change) const noexcept;
   pool& reopened_pool();
+  task<void> reconnect_members();
   static task<std::unique_ptr<session>> open_session(std::shared_ptr<connection_state> self);
   pool_options options_of_pool() const;
   void require_open() const;
@@ -139,6 +157,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
 
   std::atomic<connection_phase> phase_{connection_phase::registered};
   std::atomic<health_status> health_{health_status::unknown};
+  std::atomic<std::uint32_t> memberships_{0};
   std::atomic<pool*> pool_{nullptr};  // what made_pool_ owns, for readers without the lock
   mutable std::mutex mutex_;
   std::unique_ptr<pool> made_pool_;

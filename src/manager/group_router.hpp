@@ -3,6 +3,7 @@
 #pragma once
 
 #include <polypool/error.hpp>
+#include <polypool/groups.hpp>
 #include <polypool/sql.hpp>
 
 #include <memory>
@@ -23,6 +24,22 @@ class group_router {
   /// How a call to a member ended.
   virtual void succeeded(const connection_state& member, duration took) noexcept = 0;
   virtual void failed(const connection_state& member, const error& why) noexcept = 0;
+
+  /// What a call has to keep alive until it is over, so that reads after it see what it wrote; null when nobody asks.
+  /// @param how the call's own wishes; may be null
+  virtual std::shared_ptr<const void> note_write(const call* how) = 0;
+
+  /// Looks at all members now, and decides. The first look starts those that follow.
+  virtual task<void> look() = 0;
+  /// Ends looking at them.
+  virtual void stop() noexcept = 0;
+  /// Throws what connection_state::connect does when the group cannot serve its purpose.
+  virtual task<void> connect() = 0;
+  virtual group_status status() const = 0;
+  /// By hand; see polypool::group. Each looks first.
+  virtual task<void> fail_over(std::string to) = 0;
+  virtual task<void> fail_back() = 0;
+  virtual const std::vector<std::shared_ptr<connection_state>>& members() const noexcept = 0;
 };
 
 }  // namespace polypool::detail

@@ -72,6 +72,11 @@ task<server_info> connection_state::probe_once() {
 
 task<connection_health> connection_state::check_health() {
   const auto keep = shared_from_this();
+  if (group_) {
+    task<void> looking = group_->look();
+    co_await std::move(looking);
+    co_return last_health();
+  }
   const auto queries_before = queries_.load() - errors_.load();
   const auto started = time().now();
   std::optional<error> failure;

@@ -148,6 +148,7 @@ std::vector<connection_summary> manager::list() const {
     line.critical = core_->is_critical(*state);
     line.target = state->target();
     line.tags = state->tags();
+    line.group = state->group() != nullptr;
   }
   return lines;
 }

@@ -76,6 +76,7 @@ manager_core::manager_core(config::settings configuration, manager_options optio
   settings_.connections.clear();
   names_in(name_space::databases).reserve(connections.size());
   for (auto& each : connections) insert(std::move(each));
+  for (const auto& each : settings_.groups) insert_group(each);
   choose_active(name_space::databases, settings_.default_connection);
   choose_active(name_space::redis, settings_.default_redis);
 }
@@ -86,8 +87,15 @@ void manager_core::choose_active(name_space where, const std::string& configured
     switch_active(configured, where);
   } else if (auto named_default = find("default", where)) {
     slot(where).set(std::move(named_default));
-  } else if (names_in(where).size() == 1) {
-    slot(where).set(names_in(where).begin()->second);
+  } else {
+    connection_pointer only;
+    std::size_t count = 0;
+    for (const auto& [name, state] : names_in(where)) {
+      if (state->memberships() > 0) continue;  // its group stands for it
+      only = state;
+      ++count;
+    }
+    if (count == 1) slot(where).set(std::move(only));
   }
 }
 
@@ -212,9 +220,19 @@ void manager_core::take_out(const connection_pointer& gone) {
   {
     const std::unique_lock lock(mutex_);
     auto& known = names_in(where);
+    if (gone->memberships() > 0) {
+      throw error(errc::invalid_argument, "it is a member of a group")
+          .with_hint("remove the group first")
+          .at(gone->name(), "remove");
+    }
     const auto found = known.find(std::string_view(gone->name()));
     // Somebody else may have been quicker, and another one may have the name by now.
-    if (found != known.end() && found->second == gone) known.erase(found);
+    if (found != known.end() && found->second == gone) {
+      known.erase(found);
+      if (gone->group()) {
+        for (const auto& member : gone->group()->members()) --member->memberships();
+      }
+    }
   }
   if (active(where) == gone) promote_first_remaining(where);
 }
@@ -234,7 +252,14 @@ void manager_core::promote_first_remaining(name_space where) {
 bool manager_core::is_critical(const connection_state& state) const noexcept {
   if (const auto wish = state.critical_wish()) return *wish;
   const std::shared_lock lock(mutex_);
-  return size() == 1;
+  if (state.memberships() > 0) return false;
+  std::size_t count = 0;
+  for (const auto& known : by_name_) {
+    for (const auto& [name, each] : known) {
+      if (each->memberships() == 0 && ++count > 1) return false;
+    }
+  }
+  return true;
 }
 
 connection_pointer manager_core::require_active(name_space where) const {

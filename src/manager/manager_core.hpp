@@ -43,6 +43,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
 
   // registry
   connection_pointer add(config::connection configuration);
+  connection_pointer add_group(config::group configuration);
   /// Null when there is none.
   connection_pointer find(std::string_view name, name_space where) const;
   /// Throws connection_not_found; `default` also stands for the active one.
@@ -51,6 +52,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   connection_pointer find_any(std::string_view name) const;
   connection_pointer require_any(std::string_view name) const;
   std::vector<connection_pointer> all() const;  // in the order of registration
+  /// Throws invalid_argument for a member of a group.
   void take_out(const connection_pointer& gone);
   bool is_critical(const connection_state& state) const noexcept;
 
@@ -99,6 +101,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const std::shared_ptr<const config::tuning>& inherited_by(config::database_type type) const noexcept;
   connection_pointer make_state(config::connection configuration, const config::settings& within) const;
   connection_pointer insert(config::connection configuration);
+  connection_pointer insert_group(config::group configuration);
   struct exchange;
   std::vector<exchange> plan(const config::settings& next, const std::vector<config::change>& changes) const;
   task<void> connect_fresh(const std::vector<exchange>& list, const apply_options& how);

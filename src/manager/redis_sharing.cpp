@@ -179,6 +179,7 @@ std::size_t redis_sharing::add(lease fresh, const void* loop, time_point now) {
 
 redis_sharing::place redis_sharing::seat(std::size_t index) noexcept {
   ++sessions_[index].users;
+  callers_.fetch_add(1, std::memory_order_relaxed);
   return place(*this, index, sessions_[index].commands);
 }
 
@@ -244,6 +245,7 @@ task<redis_sharing::place> redis_sharing::fetch(acquisition& duty) {
 void redis_sharing::leave(std::size_t index, bool given_up) noexcept {
   lease over;  // goes back without the lock
   const std::scoped_lock lock(mutex_);
+  callers_.fetch_sub(1, std::memory_order_relaxed);
   auto& one = sessions_[index];
   one.leaving = one.leaving || given_up;
   if (--one.users > 0) return;

@@ -53,6 +53,8 @@ class redis_sharing {
   std::optional<place> try_join(const environment& env);
   /// Waits for one. Throws what pool::acquire does.
   task<place> join();
+  /// How many callers have a place, as last seen. Takes no lock.
+  std::uint32_t callers() const noexcept { return callers_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t most_shared = 16;
@@ -82,6 +84,7 @@ class redis_sharing {
   std::array<shared_session, most_shared> sessions_;
   std::size_t count_ = 0;                // of them in use
   acquisition* acquisitions_ = nullptr;  // somebody borrows a session for all of a loop who wait; linked
+  std::atomic<std::uint32_t> callers_{0};
 };
 
 }  // namespace polypool::detail

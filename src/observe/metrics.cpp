@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <polypool/metrics.hpp>
 
+#include <map>
+#include <utility>
+
 namespace polypool {
 namespace {
 
@@ -44,9 +47,44 @@ connection_sample to_sample(const connection_statistics& statistics) {
   return sample;
 }
 
+namespace {
+
+void add_group(connection_sample& sample, const group_status& now) {
+  sample.balances = now.type == config::group_type::balance;
+  sample.failovers = now.failovers;
+  for (const auto& each : now.members) {
+    connection_sample::member one;
+    one.name = each.name;
+    one.primary = each.current;
+    one.ejected = each.ejected;
+    one.calls = each.choices;
+    one.failures = each.failures;
+    one.ejections = each.ejections;
+    sample.members.push_back(std::move(one));
+  }
+}
+
+}  // namespace
+
 std::vector<connection_sample> metrics_samples(const manager& source) {
   std::vector<connection_sample> samples;
-  for (const auto& each : source.statistics().connections) samples.push_back(to_sample(each));
+  std::map<std::string, group_status> groups;
+  for (const auto& each : source.groups()) {
+    try {
+      groups.emplace(each.name(), each.status());
+    } catch (const error&) {
+      continue;  // it was removed just now
+    }
+  }
+  for (const auto& each : source.statistics().connections) {
+    auto sample = to_sample(each);
+    if (each.group) {
+      const auto found = groups.find(each.name);
+      if (found == groups.end()) continue;
+      add_group(sample, found->second);
+    }
+    samples.push_back(std::move(sample));
+  }
   return samples;
 }
 

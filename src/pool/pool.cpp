@@ -70,6 +70,7 @@ task<bool> pool::close() { return pool_core::close(core_); }
 void pool::reopen() { core_->reopen(); }
 bool pool::closed() const noexcept { return core_->closed(); }
 pool_statistics pool::statistics() const { return core_->statistics(); }
+std::uint32_t pool::on_loan() const noexcept { return core_->on_loan(); }
 std::optional<error> pool::last_connect_failure() const { return core_->last_connect_failure(); }
 const std::string& pool::name() const noexcept { return core_->options().name; }
 

@@ -58,6 +58,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   // describing: pool_explain.cpp
   pool_statistics statistics() const;
+  std::uint32_t on_loan() const noexcept { return static_cast<std::uint32_t>(in_use_.size()); }  // takes no lock
   std::optional<error> last_connect_failure() const;
   const pool_options& options() const noexcept { return options_; }
 

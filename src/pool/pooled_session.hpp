@@ -4,6 +4,7 @@
 
 #include <polypool/pool.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <source_location>
@@ -41,7 +42,8 @@ class session_list {
   ~session_list() { clear(); }
 
   bool empty() const noexcept { return first_ == nullptr; }
-  std::size_t size() const noexcept { return size_; }
+  /// May be read without the lock that guards the rest; it is a moment old then.
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   item* first() const noexcept { return first_; }
   item* last() const noexcept { return last_; }
 
@@ -66,16 +68,16 @@ class session_list {
     it.next = place ? place->next : first_;
     (place ? place->next : first_) = &it;
     (it.next ? it.next->previous : last_) = &it;
-    ++size_;
+    size_.store(size() + 1, std::memory_order_relaxed);
   }
   void unlink(item& it) noexcept {
     (it.previous ? it.previous->next : first_) = it.next;
     (it.next ? it.next->previous : last_) = it.previous;
-    --size_;
+    size_.store(size() - 1, std::memory_order_relaxed);
   }
   item* first_ = nullptr;
   item* last_ = nullptr;
-  std::size_t size_ = 0;
+  std::atomic<std::size_t> size_ = 0;
 };
 
 }  // namespace polypool::detail

@@ -111,6 +111,14 @@ test_request decode_test(std::string_view body, std::size_t max_depth) {
   return out;
 }
 
+failover_request decode_failover(std::string_view body, std::size_t max_depth) {
+  const auto fields = parse_body(body, max_depth);
+  failover_request out;
+  out.group = required_string(fields, "group", "Group name is required");
+  out.to = optional_string(fields, "to", "Member name has to be a string").value_or("");
+  return out;
+}
+
 std::string problem_of_name(std::string_view name) {
   constexpr std::size_t longest = 128;
   if (name.empty()) return "a connection's name cannot be empty";

@@ -35,6 +35,11 @@ struct test_request {
   std::optional<std::string> redis;
 };
 
+struct failover_request {
+  std::string group;
+  std::string to;  ///< a member; empty: the next that can take writes
+};
+
 // Each throws http_failure (400) that says which field is missing or wrong.
 
 /// `{connections:[{name, url, setAsActive?}]}`; `databaseUrl` and `redisUrl` are other words for `url`.
@@ -49,6 +54,9 @@ std::optional<std::string> decode_optional_name(std::string_view body, std::size
 removal decode_removal(std::string_view body, std::size_t max_depth = default_json_depth);
 /// `{database?, redis?}`
 test_request decode_test(std::string_view body, std::size_t max_depth = default_json_depth);
+
+/// `{group, to?}`
+failover_request decode_failover(std::string_view body, std::size_t max_depth = default_json_depth);
 
 /// What is wrong with a name for a new connection; empty when nothing is.
 std::string problem_of_name(std::string_view name);

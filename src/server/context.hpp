@@ -33,6 +33,7 @@ struct context {
 // Each adds its calls. The context outlives the router.
 void add_multi_routes(router& routes, context& shared);
 void add_admin_routes(router& routes, context& shared);
+void add_group_routes(router& routes, context& shared);
 void add_probe_routes(router& routes, context& shared);
 void add_reload_routes(router& routes, context& shared);
 

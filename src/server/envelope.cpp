@@ -160,6 +160,7 @@ int status_of(errc code) noexcept {
     case errc::connection_lost:
     case errc::connection_closed:
     case errc::too_many_connections:
+    case errc::no_primary:
     case errc::pool_queue_full:
     case errc::circuit_open:
     case errc::shutting_down:

@@ -84,6 +84,7 @@ json::object summary_json(const connection_summary& summary) {
   json::object tags;
   for (const auto& [key, value] : summary.tags) tags[json_text(key)] = json_text(value);
   out["tags"] = std::move(tags);
+  if (summary.group) out["group"] = true;
   return out;
 }
 

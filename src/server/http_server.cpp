@@ -19,6 +19,7 @@ struct http_server::parts {
     auto routes = std::make_unique<server::router>();
     server::add_probe_routes(*routes, shared);
     server::add_admin_routes(*routes, shared);
+    server::add_group_routes(*routes, shared);
     server::add_multi_routes(*routes, shared);
     server::add_reload_routes(*routes, shared);
     return routes;

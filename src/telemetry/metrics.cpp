@@ -60,16 +60,36 @@ class families {
     std::map<std::string, double> by_type;
     for (const auto& sample : samples) {
       if (!sample.metrics_enabled) continue;
+      if (!sample.members.empty()) {
+        add_group(sample);
+        continue;
+      }
       ++by_type[to_valid_utf8(sample.type)];
       add(sample);
     }
     for (const auto& [type, count] : by_type) add_number(total_, {{"type", type}}, count);
     add_number(build_, {{"version", std::string(build_version())}}, 1);
-    return {build_,      total_,           status_,      pool_size_, wait_count_,    wait_seconds_, health_check_,
-            reconnects_, lifetime_closed_, idle_closed_, retries_,   breaker_state_, breaker_open_, breaker_refused_};
+    return {build_,        total_,         status_,          pool_size_,       wait_count_,
+            wait_seconds_, health_check_,  reconnects_,      lifetime_closed_, idle_closed_,
+            retries_,      breaker_state_, breaker_open_,    breaker_refused_, failovers_,
+            primary_,      member_calls_,  member_failures_, ejections_,       ejected_};
   }
 
  private:
+  void add_group(const connection_sample& sample) {
+    const labels group{{"group", to_valid_utf8(sample.name)}};
+    if (sample.healthy) add_number(status_, name_and_type(sample), *sample.healthy ? 1 : 0);
+    if (!sample.balances) add_number(failovers_, group, static_cast<double>(sample.failovers));
+    for (const auto& each : sample.members) {
+      const auto who = with(group, "member", to_valid_utf8(each.name));
+      if (!sample.balances) add_number(primary_, who, each.primary ? 1 : 0);
+      add_number(member_calls_, who, static_cast<double>(each.calls));
+      add_number(member_failures_, who, static_cast<double>(each.failures));
+      add_number(ejections_, who, static_cast<double>(each.ejections));
+      add_number(ejected_, who, each.ejected ? 1 : 0);
+    }
+  }
+
   void add(const connection_sample& sample) {
     const auto who = name_and_type(sample);
     if (sample.healthy) add_number(status_, who, *sample.healthy ? 1 : 0);
@@ -110,6 +130,22 @@ class families {
                                 "Sessions closed because they reached their greatest age",
                                 MetricType::Counter,
                                 {}};
+  MetricFamily failovers_{
+      "polypool_group_failovers_total", "Times that writes of a group went to another member", MetricType::Counter, {}};
+  MetricFamily primary_{
+      "polypool_group_primary", "1 for the member that writes of a group go to, else 0", MetricType::Gauge, {}};
+  MetricFamily member_calls_{
+      "polypool_group_member_calls_total", "Calls that a group sent to a member", MetricType::Counter, {}};
+  MetricFamily member_failures_{"polypool_group_member_failures_total",
+                                "Calls of a group that failed at a member by its fault",
+                                MetricType::Counter,
+                                {}};
+  MetricFamily ejections_{"polypool_group_member_ejections_total",
+                          "Times that a member got no calls for a while because too many had failed",
+                          MetricType::Counter,
+                          {}};
+  MetricFamily ejected_{
+      "polypool_group_member_ejected", "1 for a member that is ejected now, else 0", MetricType::Gauge, {}};
   MetricFamily retries_{"dbmanager_retries_total",
                         "Calls made again, and those left out because too many had failed lately",
                         MetricType::Counter,

@@ -130,6 +130,14 @@ void fake_server::set_role(server_info::role_type role) {
   const std::scoped_lock lock(mutex_);
   role_ = role;
 }
+void fake_server::set_lag(std::optional<duration> lag) {
+  const std::scoped_lock lock(mutex_);
+  lag_ = lag;
+}
+void fake_server::set_position(std::string position) {
+  const std::scoped_lock lock(mutex_);
+  position_ = std::move(position);
+}
 std::size_t fake_server::open_sessions() const {
   const std::scoped_lock lock(mutex_);
   return open_;
@@ -235,6 +243,8 @@ class fake_session final : public sql_session {
     info.version = "fake 1.0";
     const std::scoped_lock lock(server_->mutex_);
     info.role = server_->role_;
+    info.lag = server_->lag_;
+    info.position = server_->position_;
     co_return info;
   }
 

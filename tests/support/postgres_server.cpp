@@ -147,12 +147,17 @@ std::string private_postgres::why_not() {
   return status == 0 ? std::string() : text;
 }
 
-private_postgres::private_postgres() {
+private_postgres::private_postgres() { make("create", {}); }
+private_postgres::private_postgres(const private_postgres& primary) {
+  make("clone", "'" + primary.address().url() + "'");
+}
+
+void private_postgres::make(const std::string& command, const std::string& more) {
   std::string folder = (std::filesystem::temp_directory_path() / "polypool-private.XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder " + folder);
   folder_ = folder;
   try {
-    control("create");
+    control(command, more);
     control("start");
   } catch (...) {
     shell(control_script + " destroy " + folder_);
@@ -166,8 +171,8 @@ private_postgres::~private_postgres() {
   shell(control_script + " destroy " + folder_);
 }
 
-void private_postgres::control(const std::string& command) const {
-  auto [text, status] = shell(control_script + " " + command + " " + folder_);
+void private_postgres::control(const std::string& command, const std::string& more) const {
+  auto [text, status] = shell(control_script + " " + command + " " + folder_ + " " + more);
   if (status != 0) throw std::runtime_error("postgres_control " + command + ": " + text);
 }
 

@@ -81,8 +81,10 @@ class private_postgres {
  public:
   /// Throws std::runtime_error; ask `why_not` first.
   private_postgres();
+  /// A standby of another one, which streams from it from then on. promote() makes it a primary.
+  explicit private_postgres(const private_postgres& primary);
   ~private_postgres();
-  private_postgres(const private_postgres&) = delete;
+  private_postgres& operator=(const private_postgres&) = delete;
   /// Why no server can be started here; empty when it can.
   static std::string why_not();
 
@@ -103,7 +105,8 @@ class private_postgres {
   const std::string& folder() const noexcept { return folder_; }
 
  private:
-  void control(const std::string& command) const;
+  void make(const std::string& command, const std::string& more);
+  void control(const std::string& command, const std::string& more = {}) const;
   std::vector<int> processes() const;
   void signal_all(int number) const;
   std::string folder_;

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -124,7 +125,8 @@ class session final : public sql_session {
   task<void> reset_now();
   task<void> reset_everything();
   task<void> return_to_database();
-  task<bool> replicates();
+  /// @param lag how far behind it is, when it is a replica and knows
+  task<bool> replicates(std::optional<duration>& lag);
   void drop_statements() noexcept;
 
   connection_ptr connection_;

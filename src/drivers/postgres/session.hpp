@@ -103,6 +103,7 @@ class session final : public sql_session {
   bool busy_ = false;            // sent, and not yet read to its end
   bool touched_ = false;         // a statement may have left something behind
   bool foreign_statements_ = false;
+  bool tells_position_ = true;  // knows the functions that give places in the log
   bool native_used_ = false;
   bool read_only_wanted_ = false;
   bool copy_refused_ = false;

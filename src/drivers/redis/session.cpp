@@ -116,21 +116,37 @@ task<void> session::probe() {
   throw problem;
 }
 
+namespace {
+
+// The rest of the line that begins with this; empty when there is none.
+std::string_view line_of(std::string_view info, std::string_view key) {
+  const auto at = info.find(key);
+  if (at == std::string_view::npos) return {};
+  const auto rest = info.substr(at + key.size());
+  return rest.substr(0, rest.find_first_of("\r\n"));
+}
+
+}  // namespace
+
 task<server_info> session::describe() {
   server_info out;
   redis_batch questions;
-  questions.add(redis_command("ROLE")).add(redis_command("INFO", "server"));
+  questions.add(redis_command("ROLE")).add(redis_command("INFO", "server")).add(redis_command("INFO", "replication"));
   std::vector<redis_reply> answers(questions.size());
   task<void> asking = wire_->exchange(questions.wire(), answers);
   co_await std::move(asking);
   out.version = facts_.version;
   if (!answers[0].is_error()) out.role = role_of(answers[0]);
-  constexpr std::string_view key = "redis_version:";
-  const std::string_view info = answers[1].text();
-  if (const auto at = info.find(key); !answers[1].is_error() && at != std::string_view::npos) {
-    const auto rest = info.substr(at + key.size());
-    out.version = rest.substr(0, rest.find_first_of("\r\n"));
+  if (!answers[1].is_error()) {
+    const auto version = line_of(answers[1].text(), "redis_version:");
+    if (!version.empty()) out.version = version;
   }
+  if (answers[2].is_error()) co_return out;
+  const std::string_view info = answers[2].text();
+  const bool replica = out.role == server_info::role_type::replica;
+  out.position = line_of(info, replica ? "slave_repl_offset:" : "master_repl_offset:");
+  // One that is connected gets a sign of life each second at least, so what it does not have is younger than that.
+  if (replica && line_of(info, "master_link_status:") == "up") out.lag = duration::zero();
   co_return out;
 }
 

@@ -77,7 +77,7 @@ TEST_F(redis_recovery, a_restart_under_load) {
 // A full server: the pool waits, and says why.
 TEST_F(redis_recovery, a_full_server) {
   server_ = std::make_unique<private_redis>(redis_lines{{"maxclients", "1"}});
-  settings_.defaults.acquire_timeout = 200ms;
+  settings_.defaults.acquire_timeout = 2s;
   auto cache = make_db();
   auto blocker = std::make_unique<redis_admin>(server_->address());
   (*blocker)({"PING"});

@@ -86,6 +86,13 @@ TEST_F(ProbeTest, GoesOnWhenTheManagerIsClosed) {
 
 TEST_F(ProbeTest, MetricsCoverEveryFrozenName) {
   create_files({"core"});
+  manager_->register_url("spare", file_url("spare"));
+  config::group both;
+  both.name = "both";
+  both.primary = "core";
+  both.backups.push_back({"spare"});
+  both.two_primaries = config::several_primaries::in_order;
+  manager_->register_group(both);
   get("/health");
   const auto reply = exchange("GET", "/metrics");
   EXPECT_EQ(reply.status, 200);
@@ -95,9 +102,9 @@ TEST_F(ProbeTest, MetricsCoverEveryFrozenName) {
   for (std::string name, type, labels; golden >> name >> type >> labels; ++names) {
     EXPECT_THAT(reply.body, HasSubstr("# TYPE " + name + ' ' + type + '\n'));
   }
-  EXPECT_EQ(names, 10);
+  EXPECT_EQ(names, 20);
   EXPECT_THAT(reply.body, HasSubstr("dbmanager_connection_status{name=\"core\",type=\"sqlite\"} 1\n"));
-  EXPECT_THAT(reply.body, HasSubstr("dbmanager_connections_total{type=\"sqlite\"} 1\n"));
+  EXPECT_THAT(reply.body, HasSubstr("dbmanager_connections_total{type=\"sqlite\"} 2\n"));
   EXPECT_THAT(reply.body,
               Not(HasSubstr("dbmanager_health_check_duration_seconds_count{name=\"core\",type=\"sqlite\"} 0\n")))
       << "the health check was timed";

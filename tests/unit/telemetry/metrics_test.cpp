@@ -48,6 +48,17 @@ connection_sample example(std::string name = "primary") {
   return sample;
 }
 
+connection_sample group_example() {
+  connection_sample sample;
+  sample.name = "orders";
+  sample.type = "postgres";
+  sample.healthy = true;
+  sample.failovers = 4;
+  sample.members.push_back({.name = "a", .ejected = true, .ejections = 2});
+  sample.members.push_back({.name = "b", .primary = true, .calls = 10, .failures = 3});
+  return sample;
+}
+
 // Name, type and label names of every family, a line each, sorted.
 std::string shape_of(const std::string& text) {
   std::map<std::string, std::string> types;
@@ -87,7 +98,28 @@ TEST(Metrics, NamesTypesAndLabelsAreFrozen) {
   std::ifstream in(POLYPOOL_SOURCE_DIR "/tests/data/metrics_names.txt");
   const std::string golden{std::istreambuf_iterator<char>(in), {}};
   ASSERT_FALSE(golden.empty());
-  EXPECT_EQ(shape_of(text_of({example()})), golden);
+  EXPECT_EQ(shape_of(text_of({example(), group_example()})), golden);
+}
+
+TEST(Metrics, GroupsShowHowTheirCallsWereSpread) {
+  const auto text = text_of({example(), group_example()});
+  for (const char* line : {
+           R"(dbmanager_connections_total{type="postgres"} 1)",
+           R"(dbmanager_connection_status{name="orders",type="postgres"} 1)",
+           R"(polypool_group_failovers_total{group="orders"} 4)",
+           R"(polypool_group_primary{group="orders",member="b"} 1)",
+           R"(polypool_group_primary{group="orders",member="a"} 0)",
+           R"(polypool_group_member_calls_total{group="orders",member="b"} 10)",
+           R"(polypool_group_member_failures_total{group="orders",member="b"} 3)",
+           R"(polypool_group_member_ejections_total{group="orders",member="a"} 2)",
+           R"(polypool_group_member_ejected{group="orders",member="a"} 1)",
+       }) {
+    EXPECT_THAT(text, HasSubstr("\n" + std::string(line) + "\n"));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("pool_size{name=\"orders\""))) << "it has no pool of its own";
+  auto equals = group_example();
+  equals.balances = true;
+  EXPECT_THAT(text_of({equals}), Not(HasSubstr("polypool_group_primary")));
 }
 
 TEST(Metrics, ShowEveryNumber) {
