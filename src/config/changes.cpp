@@ -128,6 +128,33 @@ std::vector<change> compare_rest(const settings& before, const settings& after) 
   return out;
 }
 
+namespace {
+
+std::vector<change> compare_groups(const std::vector<group>& before, const std::vector<group>& after) {
+  std::vector<change> out;
+  const auto add = [&](kind how, const std::string& name) {
+    change one;
+    one.kind = how;
+    one.what = "group";
+    one.name = name;
+    out.push_back(std::move(one));
+  };
+  for (const auto& each : after) {
+    const auto known = std::ranges::find(before, each.name, &group::name);
+    if (known == before.end()) {
+      add(kind::added, each.name);
+    } else if (!(*known == each)) {
+      add(kind::changed, each.name);
+    }
+  }
+  for (const auto& each : before) {
+    if (std::ranges::find(after, each.name, &group::name) == after.end()) add(kind::removed, each.name);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::vector<change> compare(const settings& before, const settings& after) {
   std::vector<change> out;
   for (const auto& each : after.connections) {
@@ -150,6 +177,7 @@ std::vector<change> compare(const settings& before, const settings& after) {
     one.name = each.name;
     out.push_back(std::move(one));
   }
+  std::ranges::move(compare_groups(before.groups, after.groups), std::back_inserter(out));
   std::ranges::move(compare_rest(before, after), std::back_inserter(out));
   return out;
 }

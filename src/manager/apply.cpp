@@ -85,14 +85,9 @@ std::vector<manager_core::exchange> manager_core::plan(const config::settings& n
                                                        const std::vector<config::change>& changes) const {
   std::vector<exchange> list;
   for (const auto& each : changes) {
-    if (each.name.empty()) continue;
+    if (each.name.empty() || each.what == "group") continue;
     exchange one;
     one.old = find(each.name, space_of(each));
-    if (one.old && one.old->memberships() > 0) {
-      throw error(errc::unsupported, "it is a member of a group, and those stay as they are while a manager runs")
-          .with_hint("restart with the new configuration, or remove the group before")
-          .at(each.name, "apply");
-    }
     if (each.kind == config::change::kind_type::added && one.old) {
       throw error(errc::already_registered, "a connection of this name was registered at run time")
           .with_hint("remove it first, or choose another name in the configuration")
@@ -113,19 +108,61 @@ std::vector<manager_core::exchange> manager_core::plan(const config::settings& n
   return list;
 }
 
+// A group whose members change hands is made anew as well; those registered at run time keep their configuration.
+void manager_core::plan_groups(const config::settings& next, std::vector<exchange>& list) const {
+  const auto among = [&](const connection_pointer exchange::* side, const auto& wanted) {
+    return std::ranges::find_if(list, [&](const exchange& each) { return each.*side && wanted(*(each.*side)); });
+  };
+  const member_finder find_member = [&](const std::string& name) {
+    const auto same = [&](const connection_state& each) { return each.name() == name && !each.group(); };
+    if (const auto found = among(&exchange::fresh, same); found != list.end()) return found->fresh;
+    if (among(&exchange::old, same) != list.end()) return connection_pointer();
+    return find_any(name);
+  };
+  std::vector<exchange> groups;
+  for (const auto& host : all()) {
+    if (!host->group()) continue;
+    const auto& present = host->group()->configuration();
+    const config::group* wanted = &present;
+    if (!host->by_hand()) {
+      const auto found = std::ranges::find(next.groups, host->name(), &config::group::name);
+      wanted = found == next.groups.end() ? nullptr : &*found;
+    }
+    const bool touched = std::ranges::any_of(host->group()->members(), [&](const auto& member) {
+      return among(&exchange::old, [&](const connection_state& each) { return &each == member.get(); }) != list.end();
+    });
+    if (wanted && *wanted == present && !touched) continue;
+    exchange one;
+    one.old = host;
+    if (wanted) one.fresh = make_group(*wanted, find_member);
+    one.must_connect = one.may_connect = one.fresh && host->phase() == connection_phase::connected;
+    groups.push_back(std::move(one));
+  }
+  for (const auto& each : next.groups) {
+    if (const auto known = find_any(each.name); known && known->group()) continue;
+    exchange one;
+    one.fresh = make_group(each, find_member);
+    one.may_connect = !one.fresh->limits().lazy_connect;
+    groups.push_back(std::move(one));
+  }
+  std::ranges::move(groups, std::back_inserter(list));
+}
+
 task<void> manager_core::connect_fresh(const std::vector<exchange>& list, const apply_options& how) {
   const auto failures = std::make_shared<std::vector<error>>();
   const auto mutex = std::make_shared<std::mutex>();
-  std::vector<task<void>> work;
-  for (const auto& each : list) {
-    if (!each.fresh || !each.may_connect) continue;
-    work.push_back(open_one(each.fresh, each.must_connect || how.all_or_nothing, failures, mutex));
+  wait_result ended = wait_result::ready;
+  for (const bool groups : {false, true}) {  // these look at their members
+    std::vector<task<void>> work;
+    for (const auto& each : list) {
+      if (!each.fresh || !each.may_connect || (each.fresh->group() != nullptr) != groups) continue;
+      work.push_back(open_one(each.fresh, each.must_connect || how.all_or_nothing, failures, mutex));
+    }
+    if (work.empty() || ended != wait_result::ready || !failures->empty()) continue;
+    task<wait_result> all_done = run_all(work_, std::move(work));
+    ended = co_await std::move(all_done);
   }
-  if (work.empty()) co_return;
-  task<wait_result> all_done = run_all(work_, std::move(work));
-  const wait_result ended = co_await std::move(all_done);
-  const bool refused = ended != wait_result::ready || !failures->empty();
-  if (!refused) co_return;
+  if (ended == wait_result::ready && failures->empty()) co_return;
   for (const auto& each : list) {
     if (!each.fresh) continue;
     task<void> closing = each.fresh->close(duration::zero(), duration::zero(), connection_phase::removed);
@@ -138,7 +175,13 @@ task<void> manager_core::connect_fresh(const std::vector<exchange>& list, const 
 // The names change hands at one moment.
 void manager_core::commit(const std::vector<exchange>& list, const config::settings& next) {
   const std::unique_lock lock(mutex_);
+  const auto membership = [](const connection_pointer& host, std::uint32_t change) {
+    if (!host || !host->group()) return;
+    for (const auto& member : host->group()->members()) member->memberships() += change;
+  };
   for (const auto& each : list) {
+    membership(each.old, static_cast<std::uint32_t>(-1));
+    membership(each.fresh, 1);
     auto& known = names_in(name_space_of(each.fresh ? *each.fresh : *each.old));
     if (each.old) {
       known.erase(std::string_view(each.old->name()));
@@ -146,7 +189,9 @@ void manager_core::commit(const std::vector<exchange>& list, const config::setti
       retiring_.push_back(each.old);
     }
     if (each.fresh) known.emplace(each.fresh->name(), each.fresh);
+    if (each.fresh && each.old && each.old->by_hand()) each.fresh->mark_by_hand();
   }
+  settings_.groups = next.groups;
   settings_.defaults = next.defaults;
   settings_.drain_timeout = next.drain_timeout;
   settings_.force_timeout = next.force_timeout;
@@ -189,12 +234,8 @@ task<std::vector<config::change>> manager_core::apply(config::settings next, app
   const turn mine(applying_);
   const auto before = configuration();
   auto changes = preview(next);
-  if (next.groups != before.groups) {
-    throw error(errc::unsupported, "groups stay as they are while a manager runs")
-        .with_hint("restart with the new configuration, or use register_group and remove")
-        .at({}, "apply");
-  }
-  const auto list = plan(next, changes);
+  auto list = plan(next, changes);
+  plan_groups(next, list);
   task<void> connecting = connect_fresh(list, how);
   co_await std::move(connecting);
   commit(list, next);

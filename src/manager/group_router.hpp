@@ -36,6 +36,7 @@ class group_router {
   /// Throws what connection_state::connect does when the group cannot serve its purpose.
   virtual task<void> connect() = 0;
   virtual group_status status() const = 0;
+  virtual const config::group& configuration() const noexcept = 0;
   /// By hand; see polypool::group. Each looks first.
   virtual task<void> fail_over(std::string to) = 0;
   virtual task<void> fail_back() = 0;

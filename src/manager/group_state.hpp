@@ -38,6 +38,7 @@ class group_state final : public group_router, public std::enable_shared_from_th
   void stop() noexcept override;
   task<void> connect() override;
   group_status status() const override;
+  const config::group& configuration() const noexcept override { return config_; }
   task<void> fail_over(std::string to) override;
   task<void> fail_back() override;
   const std::vector<std::shared_ptr<connection_state>>& members() const noexcept override { return members_; }

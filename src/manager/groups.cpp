@@ -11,15 +11,11 @@
 namespace polypool {
 namespace detail {
 
-// A connection without a pool, whose calls its router sends to members. Expects the lock, or that nobody knows us yet.
-connection_pointer manager_core::insert_group(config::group configuration) {
+// A connection without a pool, whose calls its router sends to members.
+connection_pointer manager_core::make_group(config::group configuration, const member_finder& find_member) const {
   std::vector<connection_pointer> members;
   for (const auto& name : configuration.names()) {
-    connection_pointer found;
-    for (const auto& known : by_name_) {
-      const auto it = known.find(std::string_view(name));
-      if (!found && it != known.end() && !it->second->group()) found = it->second;
-    }
+    auto found = find_member(name);
     if (!found) throw error(errc::connection_not_found, "Database connection '" + name + "' not found");
     members.push_back(std::move(found));
   }
@@ -33,12 +29,24 @@ connection_pointer manager_core::insert_group(config::group configuration) {
   auto limits = members.front()->limits();
   limits.lazy_connect = std::ranges::all_of(members, [](const auto& each) { return each->limits().lazy_connect; });
   auto state = std::make_shared<connection_state>(std::move(look), std::make_shared<const config::tuning>(limits),
-                                                  nullptr, around_, log_, sequence_++);
-  auto router = std::make_shared<group_state>(std::move(configuration), members);
+                                                  nullptr, around_, log_, sequence_.fetch_add(1));
+  auto router = std::make_shared<group_state>(std::move(configuration), std::move(members));
   router->belongs_to(state);
   state->stand_for(std::move(router));
+  return state;
+}
+
+// Expects the lock, or that nobody knows us yet.
+connection_pointer manager_core::insert_group(config::group configuration) {
+  auto state = make_group(std::move(configuration), [this](const std::string& name) {
+    for (const auto& known : by_name_) {
+      const auto it = known.find(std::string_view(name));
+      if (it != known.end() && !it->second->group()) return it->second;
+    }
+    return connection_pointer();
+  });
   names_in(name_space_of(*state)).emplace(state->name(), state);
-  for (const auto& member : members) ++member->memberships();
+  for (const auto& member : state->group()->members()) ++member->memberships();
   return state;
 }
 
@@ -73,6 +81,7 @@ connection_pointer manager_core::add_group(config::group configuration) {
           .at(configuration.name, "register");
     }
     fresh = insert_group(std::move(configuration));
+    fresh->mark_by_hand();
   }
   const auto where = name_space_of(*fresh);
   if (!active(where) || fresh->name() == "default") slot(where).set(fresh);

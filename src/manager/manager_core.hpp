@@ -101,9 +101,12 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   const std::shared_ptr<const config::tuning>& inherited_by(config::database_type type) const noexcept;
   connection_pointer make_state(config::connection configuration, const config::settings& within) const;
   connection_pointer insert(config::connection configuration);
+  using member_finder = std::function<connection_pointer(const std::string& name)>;
+  connection_pointer make_group(config::group configuration, const member_finder& find_member) const;
   connection_pointer insert_group(config::group configuration);
   struct exchange;
   std::vector<exchange> plan(const config::settings& next, const std::vector<config::change>& changes) const;
+  void plan_groups(const config::settings& next, std::vector<exchange>& list) const;
   task<void> connect_fresh(const std::vector<exchange>& list, const apply_options& how);
   void commit(const std::vector<exchange>& list, const config::settings& next);
   void follow_default(name_space where, const std::string& before, const std::string& after);

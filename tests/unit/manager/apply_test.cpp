@@ -172,6 +172,38 @@ TEST_F(apply, limits_for_all_and_the_active_one) {
   EXPECT_EQ(world.mgr->active(), "a");
 }
 
+TEST_F(apply, groups_follow_their_members) {
+  config::group pair;
+  pair.name = "pair";
+  pair.type = config::group_type::failover;
+  pair.primary = "a";
+  pair.replicas = {{.name = "b"}};
+  auto next = now();
+  next.groups = {pair};
+  EXPECT_THAT(lines(world.mgr->preview(next)), ElementsAre("+ group 'pair'"));
+  world.run(world.mgr->async_apply(next));
+  auto db = world.mgr->sql("pair");
+  world.run(db.async_query("SELECT 1"));
+  EXPECT_EQ(world.servers["a"]->statements().size(), 1U);
+  // A member's new password or place: the group goes with it.
+  of(next, "a").where.host = "a2";
+  world.run(world.mgr->async_apply(next));
+  world.run(db.async_query("SELECT 1"));
+  EXPECT_EQ(world.servers["a2"]->statements().size(), 1U);
+  EXPECT_EQ(world.mgr->group("pair").status().members.size(), 2U);
+  // A member that goes takes its place in the group along, or nothing is applied.
+  auto wrong = next;
+  std::erase_if(wrong.connections, [](const auto& each) { return each.name == "b"; });
+  EXPECT_THROW(world.run(world.mgr->async_apply(wrong)), config::configuration_error);
+  next.groups.clear();
+  EXPECT_THAT(lines(world.mgr->preview(next)), ElementsAre("- group 'pair'"));
+  world.run(world.mgr->async_apply(next));
+  EXPECT_FALSE(world.mgr->contains("pair"));
+  std::erase_if(next.connections, [](const auto& each) { return each.name == "b"; });
+  world.run(world.mgr->async_apply(next));
+  EXPECT_FALSE(world.mgr->contains("b"));
+}
+
 TEST_F(apply, again_and_again_with_calls_all_the_time) {
   int failed = 0;
   int done = 0;
