@@ -169,7 +169,7 @@ std::string tds_translated(std::string_view statement) {
     }
     // SQLite keeps anything in any column; SQL Server does not.
     if (creates && (word == "int" || word == "bigint" || word == "smallint" || word == "tinyint")) {
-      out += " CONSTRAINT polypool_type CHECK (typeof(" + before + ") IN ('integer', 'null'))";
+      out += " CHECK (typeof(" + before + ") IN ('integer', 'null'))";  // a name would be the next one's, too
     }
     before = token.text.starts_with('[') ? quoted_name(token.text) : word;
     last_end = token.text.data() + token.text.size();
