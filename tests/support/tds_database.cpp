@@ -349,7 +349,8 @@ void tds_database::fail(int code) {
   if (has("FOREIGN KEY constraint")) {
     throw tds_error(547, 16, "The statement conflicted with the FOREIGN KEY constraint.");
   }
-  if (has("polypool_type")) throw tds_error(8114, 16, "Error converting data type nvarchar to bigint.");
+  if (has("CHECK constraint failed: typeof("))
+    throw tds_error(8114, 16, "Error converting data type nvarchar to bigint.");
   if (has("CHECK constraint"))
     throw tds_error(547, 16, "The statement conflicted with the CHECK constraint \"" + after("failed: ") + "\".");
   if (has("NOT NULL constraint")) {

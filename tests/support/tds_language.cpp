@@ -4,6 +4,8 @@
 #include "support/tds_database.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+#include <optional>
 
 namespace polypool::test {
 namespace {
@@ -22,6 +24,36 @@ std::string type_name(const std::string& word) {
   if (word == "money") return "MONEY_TEXT";
   if (word == "nvarchar" || word == "nchar") return "NVARCHAR";
   return {};
+}
+
+// `[a]]b]`, which SQLite does not read to its end, as `"a]b"`.
+std::string quoted_name(std::string_view bracketed) {
+  std::string out = "\"";
+  for (std::size_t i = 1; i + 1 < bracketed.size(); ++i) {
+    out += bracketed[i];
+    if (bracketed[i] == ']') ++i;
+    if (bracketed[i] == '"') out += '"';
+  }
+  return out + '"';
+}
+
+// `OFFSET 2 ROWS FETCH NEXT 3 ROWS ONLY`, from behind its first word, as `LIMIT 3 OFFSET 2`. Nothing where it is none.
+std::optional<std::string> limits(sql_scanner& scanner) {
+  sql_scanner ahead = scanner;
+  const auto is = [&ahead](std::initializer_list<std::string_view> words) {
+    const std::string word = lower(ahead.next().text);
+    return std::ranges::find(words, word) != words.end();
+  };
+  const std::string offset(ahead.next().text);
+  if (!is({"row", "rows"})) return std::nullopt;
+  scanner = ahead;
+  std::string limit = "-1";
+  if (is({"fetch"}) && is({"next", "first"})) {
+    limit = ahead.next().text;
+    if (!is({"row", "rows"}) || !is({"only"})) return std::nullopt;
+    scanner = ahead;
+  }
+  return " LIMIT " + limit + " OFFSET " + offset;
 }
 
 }  // namespace
@@ -106,6 +138,10 @@ std::string tds_translated(std::string_view statement) {
     } else if (token.is('#')) {
       temporary = true;
       if (before == "table" && out.ends_with(" TABLE")) out.insert(out.size() - 6, " TEMP");
+    } else if (token.text.starts_with('[')) {
+      out += (token.text.data() != last_end ? " " : "") + quoted_name(token.text);
+    } else if (word == "offset") {
+      out += limits(scanner).value_or(" offset");
     } else if (word == "n" && touches_quote) {
       // N'…' is a literal like any other here.
     } else if (word == "@@trancount") {
@@ -133,9 +169,9 @@ std::string tds_translated(std::string_view statement) {
     }
     // SQLite keeps anything in any column; SQL Server does not.
     if (creates && (word == "int" || word == "bigint" || word == "smallint" || word == "tinyint")) {
-      out += " CONSTRAINT polypool_type CHECK (typeof(" + before + ") IN ('integer', 'null'))";
+      out += " CHECK (typeof(" + before + ") IN ('integer', 'null'))";  // a name would be the next one's, too
     }
-    before = token.kind == token_kind::word ? word : std::string(token.text);
+    before = token.text.starts_with('[') ? quoted_name(token.text) : word;
     last_end = token.text.data() + token.text.size();
   }
   return out;

@@ -27,7 +27,7 @@ void tds_tls_deleter::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_f
 void tds_tls_deleter::operator()(ssl_st* session) const noexcept { SSL_free(session); }
 
 tds_certificate::tds_certificate() : context_(SSL_CTX_new(TLS_server_method())) {
-  const std::unique_ptr<EVP_PKEY, key_deleter> key(EVP_EC_gen("P-256"));
+  const std::unique_ptr<EVP_PKEY, key_deleter> key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   const std::unique_ptr<X509, key_deleter> certificate(X509_new());
   require(context_ && key && certificate, "no memory");
   X509_set_version(certificate.get(), 2);

@@ -145,6 +145,12 @@ std::string text_attribute(SQLHSTMT statement, SQLUSMALLINT number, SQLUSMALLINT
   return to_utf8(std::span(buffer).first(units));
 }
 
+// Some drivers count a name's length in bytes of UTF-8, and the name ends before that.
+std::span<const SQLWCHAR> name_in(std::span<const SQLWCHAR> buffer, SQLSMALLINT length) {
+  const auto told = buffer.first(std::clamp<std::size_t>(static_cast<std::size_t>(length), 0, buffer.size() - 1));
+  return told.first(static_cast<std::size_t>(std::ranges::find(told, SQLWCHAR(0)) - told.begin()));
+}
+
 // What only this or that database means by a type.
 void refine(column_plan& column, SQLHSTMT statement, SQLUSMALLINT number, const profile& with, bool utc) {
   if (with.database == brand::sqlite) {
@@ -225,7 +231,7 @@ std::vector<column_plan> result_reader::describe(SQLHSTMT statement, SQLSMALLINT
     const auto code = SQLDescribeColW(statement, i, name.data(), static_cast<SQLSMALLINT>(name.size()), &length,
                                       &column.sql_type, &column.size, &digits, &nullable);
     if (!succeeded(code)) throw statement_error(read_diagnostics(SQL_HANDLE_STMT, statement), *with_);
-    column.name = to_utf8(std::span(name).first(std::clamp<std::size_t>(static_cast<std::size_t>(length), 0, 1023)));
+    column.name = to_utf8(name_in(name, length));
     const auto known = std::ranges::find(type_rows, column.sql_type, &type_row::sql_type);
     if (known != type_rows.end()) {
       column.type = known->type;

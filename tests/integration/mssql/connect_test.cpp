@@ -59,7 +59,8 @@ TEST_P(mssql_connect, tls) {
   {
     mssql_client db(go_, to);
     EXPECT_EQ(server_->encrypted(), 1);
-    EXPECT_EQ(db.query("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5000) SELECT x FROM c").size(),
+    EXPECT_EQ(db.query("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5000) SELECT x FROM c")
+                  .size(),
               5000u);
     failure_of(go_, with_timeout(50ms, db.executing("WAITFOR DELAY '00:01:00'")));
     EXPECT_EQ(db.text("SELECT 7"), "7");
