@@ -7,6 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include <map>
+#include <mutex>
 #include <string>
 
 namespace polypool {
@@ -61,7 +62,8 @@ void choose_from(benchmark::State& state, const config::group& made) {
   std::shared_ptr<manager_core> core;
   {
     const std::scoped_lock lock(mutex);
-    auto& known = cores[state.name()];
+    auto& known = cores[std::string(to_string(made.type)) + std::string(to_string(made.strategy)) +
+                        std::to_string(made.names().size())];
     if (!known) known = make_core(made);
     core = known;
   }

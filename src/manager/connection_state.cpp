@@ -134,21 +134,6 @@ redis_sharing& connection_state::redis() {
   return *made_redis_;
 }
 
-std::uint32_t connection_state::load() const noexcept {
-  const pool* const mine = pool_.load(std::memory_order_acquire);
-  const redis_sharing* const shared = redis_.load(std::memory_order_acquire);
-  return (mine ? mine->on_loan() : 0) + (shared ? shared->callers() : 0);
-}
-
-void connection_state::retire_sessions() noexcept {
-  if (pool* const mine = pool_.load(std::memory_order_acquire)) mine->retire_all();
-}
-
-bool connection_state::cannot_connect() const {
-  const pool* const mine = pool_.load(std::memory_order_acquire);
-  return mine && mine->last_connect_failure().has_value();
-}
-
 std::string connection_state::target() const {
   if (group_) {
     std::string names;
@@ -303,12 +288,6 @@ task<void> connection_state::connect() {
   }
   phase_.compare_exchange_strong(expected, connection_phase::connected);
   if (!group_) set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
-}
-
-task<void> connection_state::reconnect_members() {
-  for (const auto& member : group_->members()) member->retire_sessions();
-  task<void> looking = group_->connect();
-  co_await std::move(looking);
 }
 
 task<void> connection_state::reconnect() {

@@ -239,12 +239,8 @@ class fake_session final : public sql_session {
   }
   task<server_info> describe() override {
     check();
-    server_info info;
-    info.version = "fake 1.0";
     const std::scoped_lock lock(server_->mutex_);
-    info.role = server_->role_;
-    info.lag = server_->lag_;
-    info.position = server_->position_;
+    server_info info{"fake 1.0", server_->role_, server_->lag_, server_->position_};
     co_return info;
   }
 
