@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,30 +24,71 @@ class outcomes {
  public:
   void acknowledged(std::string id);
   void failed(std::string id, const error& why);
+  /// A read gave this sum of all balances; `right` is what it has to be at any time.
+  void read(const std::string& sum, const std::string& right);
+  void read_failed(const error& why);
+  /// The fault is over now: the next transfer that succeeds tells how long it took to recover.
+  void wait_for_recovery();
+  std::optional<duration> recovery() const;
   int done() const noexcept { return done_; }
   int failures() const noexcept { return failures_; }
+  /// "circuit_open 12, connection_lost 3"
+  std::string failures_by_kind() const;
   /// Errors of kinds that faults of servers and networks do not explain.
   std::vector<std::string> problems(bool closed_is_expected) const;
-  /// Compares with the ids in the server's ledger.
-  void check(const std::set<std::string>& ledger) const;
+  /// Against the server's ledger: how often each id is in it.
+  struct verdict {
+    int lost = 0;     ///< acknowledged, and not there
+    int doubled = 0;  ///< there more than once, or though it certainly failed
+  };
+  verdict check(const std::map<std::string, int>& ledger) const;
 
  private:
+  void count(const error& why);
   mutable std::mutex mutex_;
   std::set<std::string> acknowledged_, in_doubt_, failed_;
-  std::vector<error> unexpected_;
+  std::map<errc, int> kinds_;
+  std::map<errc, std::string> unexpected_;  // the first one of each kind
+  std::optional<stopwatch> ended_;
+  std::optional<duration> recovery_;
   std::atomic<int> done_ = 0;
   std::atomic<int> failures_ = 0;
 };
 
-/// 4 threads and 50 tasks that make transfers on a PostgreSQL of the test's own, through a gate; and one more thread
-/// that works with SQLite, which nothing of all this concerns.
+/// How long each call took on a connection that the fault does not concern.
+class latencies {
+ public:
+  enum phase { calm, fault, after };
+  void enter(phase next) noexcept { phase_ = next; }
+  void note(duration took);
+  std::size_t count(phase when) const;
+  /// In microseconds.
+  double p99(phase when) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::array<std::vector<duration>, 3> seen_;
+  std::atomic<phase> phase_ = calm;
+};
+
+/// 200 tasks and 4 threads that make transfers on a PostgreSQL of the test's own, through a gate, with breaker, retries
+/// and a bulkhead in the way; and one more thread that works with SQLite, which nothing of all this concerns.
 class bank_test : public ::testing::Test {
  protected:
   static constexpr std::uint32_t max_open = 8;
   static constexpr int accounts = 40;
+  static constexpr int tasks = 200;
+  static constexpr duration call_limit = 2s;
+  static constexpr duration probe_interval = 500ms;
+  static constexpr duration busy_machine = 10s;  // what a machine with other work may add
+  static constexpr const char* application = "polypool_bank";
 
   void SetUp() override;
   void TearDown() override;
+  /// What the server needs before the work begins.
+  virtual void prepare(postgres_admin& admin);
+  /// Opens the gate. @return where the manager finds the server
+  virtual endpoint open_gate();
   /// Waits for this many more transfers to succeed. Meanwhile the limits hold.
   void progress(int transfers);
   /// Waits for this many more to fail.
@@ -54,20 +96,35 @@ class bank_test : public ::testing::Test {
   /// Runs a fault while SQLite is watched: it goes on, without an error.
   template <class Fault>
   void while_sqlite_works(Fault fault) {
-    const int before = sqlite_done_;
+    begin_fault();
     fault();
-    EXPECT_TRUE(wait_until([&] { return sqlite_done_ >= before + 20; })) << "SQLite stopped as well";
+    watch_sqlite();
   }
-  /// Ends the load, compares the books, closes, counts sessions.
+  /// Ends the fault: the work goes on by itself, and soon.
+  template <class End>
+  void recovers_after(End end) {
+    end();
+    recovered();
+  }
+  /// Ends the load, compares the books, closes, counts sessions, and records the numbers.
   void settle();
   /// Whether the server's sessions may outnumber the limit for a moment: those that lost their client without a word.
   bool server_may_lag_ = false;
   /// Whether somebody has closed the connection on purpose.
   bool closed_is_expected_ = false;
 
+  void configure(config::settings& settings, const endpoint& where);
+  void start_work();
   void work_in_thread(int number);
   task<void> work_in_task(int number);
+  void work_beside();
   task<void> transfer(std::string id, int from, int to);
+  task<void> moves(transaction& tx, const std::string& id, int from, int to);
+  task<void> add_up();
+  void begin_fault();
+  void watch_sqlite();
+  void recovered();
+  void read_the_books();
   void measure(const stopwatch& since);
   void look();
   int server_sessions();
@@ -79,6 +136,9 @@ class bank_test : public ::testing::Test {
   temporary_folder folder_;
   std::unique_ptr<manager> manager_;
   outcomes outcomes_;
+  latencies side_;
+  duration least_span_{};  // of the calm and of the fault, for measurements
+  int sqlite_before_ = 0;
   std::atomic<bool> stop_ = false;
   std::atomic<int> sqlite_done_ = 0;
   std::atomic<int> tasks_running_ = 0;
