@@ -2,74 +2,20 @@
 // A bank under load: transfers whose outcome is written down by who made them and compared with the server's books.
 #pragma once
 
+#include "support/outcomes.hpp"
 #include "support/tcp_gate.hpp"
 #include "support/whole_stack.hpp"
 
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace polypool::test {
-
-/// What came of each transfer, as its caller knows it.
-class outcomes {
- public:
-  void acknowledged(std::string id);
-  void failed(std::string id, const error& why);
-  /// A read gave this sum of all balances; `right` is what it has to be at any time.
-  void read(const std::string& sum, const std::string& right);
-  void read_failed(const error& why);
-  /// The fault is over now: the next transfer that succeeds tells how long it took to recover.
-  void wait_for_recovery();
-  std::optional<duration> recovery() const;
-  int done() const noexcept { return done_; }
-  int failures() const noexcept { return failures_; }
-  /// "circuit_open 12, connection_lost 3"
-  std::string failures_by_kind() const;
-  /// Errors of kinds that faults of servers and networks do not explain.
-  std::vector<std::string> problems(bool closed_is_expected) const;
-  /// Against the server's ledger: how often each id is in it.
-  struct verdict {
-    int lost = 0;     ///< acknowledged, and not there
-    int doubled = 0;  ///< there more than once, or though it certainly failed
-  };
-  verdict check(const std::map<std::string, int>& ledger) const;
-
- private:
-  void count(const error& why);
-  mutable std::mutex mutex_;
-  std::set<std::string> acknowledged_, in_doubt_, failed_;
-  std::map<errc, int> kinds_;
-  std::map<errc, std::string> unexpected_;  // the first one of each kind
-  std::optional<stopwatch> ended_;
-  std::optional<duration> recovery_;
-  std::atomic<int> done_ = 0;
-  std::atomic<int> failures_ = 0;
-};
-
-/// How long each call took on a connection that the fault does not concern.
-class latencies {
- public:
-  enum phase { calm, fault, after };
-  void enter(phase next) noexcept { phase_ = next; }
-  void note(duration took);
-  std::size_t count(phase when) const;
-  /// In microseconds.
-  double p99(phase when) const;
-
- private:
-  mutable std::mutex mutex_;
-  std::array<std::vector<duration>, 3> seen_;
-  std::atomic<phase> phase_ = calm;
-};
 
 /// 200 tasks and 4 threads that make transfers on a PostgreSQL of the test's own, through a gate, with breaker, retries
 /// and a bulkhead in the way; and one more thread that works with SQLite, which nothing of all this concerns.
@@ -93,6 +39,8 @@ class bank_test : public ::testing::Test {
   void progress(int transfers);
   /// Waits for this many more to fail.
   void trouble(int transfers);
+  /// Waits for so many failures that the breaker opens, and for calls that it refuses.
+  void the_breaker_opens();
   /// Runs a fault while SQLite is watched: it goes on, without an error.
   template <class Fault>
   void while_sqlite_works(Fault fault) {
