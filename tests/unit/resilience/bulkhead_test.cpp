@@ -88,9 +88,9 @@ class bulkhead_fixture : public ::testing::Test {
   }
 
   testing::virtual_clock time;
-  testing::virtual_loop loop{time};
   std::unique_ptr<bulkhead> tested;
   std::deque<visitor> visitors;
+  testing::virtual_loop loop{time};  // its tasks go first
   int turns = 0;
 };
 
@@ -214,11 +214,11 @@ INSTANTIATE_TEST_SUITE_P(seeds, bulkhead_property, ::testing::Values(1U, 2U, 3U,
 /// Threads and tasks on event loops that share a bulkhead.
 class bulkhead_crowd : public ::testing::Test {
  protected:
-  static constexpr int limit = 3;
+  void make(std::uint32_t limit) { shared = std::make_unique<bulkhead>("max_concurrent", limit, 0); }
   task<void> visit(unsigned dice) {
-    task<bulkhead::place> entering = shared.enter(static_cast<priority>(dice % 4));
+    task<bulkhead::place> entering = shared->enter(static_cast<priority>(dice % 4));
     const bulkhead::place mine = co_await std::move(entering);
-    if (++inside > limit) ++too_many;
+    if (++inside > static_cast<int>(shared->snapshot().limit)) ++too_many;
     ++served;
     --inside;
   }
@@ -236,19 +236,21 @@ class bulkhead_crowd : public ::testing::Test {
     }
     ++finished;
   }
-  task<void> visit_for_ever() {
+  // Keeps its place over a wait, so that there is always somebody in the queue.
+  task<void> stay_again_and_again() {
     for (unsigned i = 0;; ++i) {
-      task<void> one = visit(i);
-      co_await std::move(one);
-      task<wait_result> breath = sleep_for(duration(1us));
-      co_await std::move(breath);
+      task<bulkhead::place> entering = shared->enter(static_cast<priority>(i % 4));
+      const bulkhead::place mine = co_await std::move(entering);
+      task<wait_result> staying = sleep_for(duration(1us));
+      co_await std::move(staying);
     }
   }
-  bulkhead shared{"max_concurrent", limit, 0};
+  std::unique_ptr<bulkhead> shared;
   std::atomic<int> inside{0}, too_many{0}, served{0}, unexpected{0}, finished{0};
 };
 
 TEST_F(bulkhead_crowd, threads_and_tasks_never_exceed_the_limit_and_all_end) {
+  make(3);
   constexpr int each = 8;
   boost::asio::io_context context;
   for (unsigned i = 0; i < each; ++i) spawn(context.get_executor(), visits(i, 300), boost::asio::detached);
@@ -261,29 +263,30 @@ TEST_F(bulkhead_crowd, threads_and_tasks_never_exceed_the_limit_and_all_end) {
   EXPECT_EQ(too_many, 0);
   EXPECT_EQ(unexpected, 0);
   EXPECT_GT(served, 0);
-  EXPECT_EQ(shared.snapshot().at_work, 0U);
-  EXPECT_EQ(shared.snapshot().waiting, 0U);
+  EXPECT_EQ(shared->snapshot().at_work, 0U);
+  EXPECT_EQ(shared->snapshot().waiting, 0U);
 }
 
 // A waiter's task may go with its event loop at the very moment in which another thread gives it a place.
 TEST_F(bulkhead_crowd, an_event_loop_goes_while_its_tasks_wait) {
+  make(2);
   std::atomic<bool> stop = false;
   std::vector<std::jthread> threads;
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
       for (unsigned n = 0; !stop; ++n) run(visit(n));
     });
   }
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 200; ++round) {
     boost::asio::io_context context;
-    for (int i = 0; i < 10; ++i) spawn(context.get_executor(), visit_for_ever(), boost::asio::detached);
-    context.run_for(2ms);
+    for (int i = 0; i < 20; ++i) spawn(context.get_executor(), stay_again_and_again(), boost::asio::detached);
+    context.run_for(1ms);
   }
   stop = true;
   threads.clear();
   EXPECT_EQ(too_many, 0);
-  EXPECT_EQ(shared.snapshot().at_work, 0U) << "a place is lost";
-  EXPECT_EQ(shared.snapshot().waiting, 0U);
+  EXPECT_EQ(shared->snapshot().at_work, 0U) << "a place is lost";
+  EXPECT_EQ(shared->snapshot().waiting, 0U);
 }
 
 }  // namespace
