@@ -20,6 +20,9 @@ void outcomes::count(const error& why) {
                                        errc::serialization_failure, errc::deadlock,          errc::transaction_aborted,
                                        errc::too_many_connections};
   if (!expected.contains(why.portable_code())) unexpected_.emplace(why.portable_code(), why.what());
+  if (why.portable_code() == errc::circuit_open) {
+    EXPECT_EQ(std::string_view(why.what()).find("(-"), std::string_view::npos) << why.what();  // since a later time
+  }
   ++kinds_[why.portable_code()];
   ++failures_;
 }
