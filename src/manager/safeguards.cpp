@@ -3,6 +3,7 @@
 
 #include <polypool/duration.hpp>
 
+#include <algorithm>
 #include <ctime>
 
 namespace polypool::detail {
@@ -61,7 +62,8 @@ error safeguards::refusal(clock& time) {
   if (refusal_ && refused_in_ == breaker.state() && now < refused_until_) return *refusal_;
   const auto seen = breaker.snapshot(now);
   std::string cause = "the circuit breaker is " + std::string(to_string(seen.state)) + " since " +
-                      wall_time(seen.since, now) + " (" + format_duration(now - seen.since) + ")";
+                      wall_time(seen.since, now) + " (" +
+                      format_duration_short(std::max(now - seen.since, duration::zero())) + ")";
   if (seen.forced) {
     cause += ", held open by hand";
   } else {

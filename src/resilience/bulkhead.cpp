@@ -55,7 +55,8 @@ void bulkhead::leave() noexcept {
   serve(lock);
 }
 
-// Gives free places to waiters. Each is woken without the lock: it may run on in this thread.
+// Gives free places to waiters. A task is woken under the lock, which its waiter's destructor takes, too: else its
+// frame could be dropped on the way. A thread stays until it is woken, and would only run into the lock.
 void bulkhead::serve(std::unique_lock<std::mutex>& lock) noexcept {
   for (;;) {
     waiter* next = nullptr;
@@ -63,6 +64,10 @@ void bulkhead::serve(std::unique_lock<std::mutex>& lock) noexcept {
     if (next == nullptr || !take_one()) return;
     unlink(*next);
     next->given_ = true;
+    if (!next->blocking()) {
+      next->wake();
+      continue;
+    }
     lock.unlock();
     next->wake();
     lock.lock();

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace polypool::test {
 namespace {
@@ -87,19 +88,28 @@ struct tcp_gate::connection {
   bool over = false;
 };
 
-tcp_gate::tcp_gate(std::string host, std::uint16_t port)
-    : host_(std::move(host)), server_port_(port), faults_(std::make_unique<faults>()) {
+tcp_gate::tcp_gate(std::string host, std::uint16_t port, const std::string& at, std::uint16_t at_port)
+    : host_(std::move(host)), server_port_(port), port_(at_port), at_(at), faults_(std::make_unique<faults>()) {
+  take_port();
+  if (::listen(listener_, 512) != 0) fail("gate: listen");
+  if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0) fail("gate: pipe");
+  thread_ = std::thread([this] { run(); });
+}
+
+// A socket on our port that does not listen yet.
+void tcp_gate::take_port() {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port_);
+  ::inet_pton(AF_INET, at_.c_str(), &address.sin_addr);
   socklen_t size = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (listener_ < 0 || ::bind(listener_, generic, size) != 0 || ::listen(listener_, 512) != 0) fail("gate: listen");
+  const int one = 1;
+  ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (listener_ < 0 || ::bind(listener_, generic, size) != 0) fail("gate: bind");
   if (::getsockname(listener_, generic, &size) != 0) fail("gate: getsockname");
   port_ = ntohs(address.sin_port);
-  if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0) fail("gate: pipe");
-  thread_ = std::thread([this] { run(); });
 }
 
 tcp_gate::~tcp_gate() {
@@ -138,11 +148,19 @@ void tcp_gate::redirect(std::string host, std::uint16_t port) {
 void tcp_gate::pass() {
   apply([this] {
     *faults_ = {};
+    if (!std::exchange(listening_, true)) ::listen(listener_, 512);
     for (auto& c : connections_) c->rules = {};
   });
 }
 void tcp_gate::refuse() {
   apply([this] { faults_->at_entry = faults::entry::refuse; });
+}
+void tcp_gate::close_port() {
+  apply([this] {
+    if (!std::exchange(listening_, false)) return;
+    ::close(listener_);
+    take_port();
+  });
 }
 void tcp_gate::blackhole() {
   apply([this] { faults_->at_entry = faults::entry::blackhole; });
@@ -261,7 +279,7 @@ void tcp_gate::run() {
       if (stopping_) return;
     }
     std::erase_if(connections_, [](const auto& c) { return c->over; });
-    std::vector<pollfd> waits{{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+    std::vector<pollfd> waits{{listening_ ? listener_ : -1, POLLIN, 0}, {wake_[0], POLLIN, 0}};
     const auto now = std::chrono::steady_clock::now();
     int timeout = -1;
     for (const auto& c : connections_) {

@@ -18,7 +18,8 @@ namespace polypool::test {
 /// at any time from any thread; each call returns once it is in force.
 class tcp_gate {
  public:
-  tcp_gate(std::string host, std::uint16_t port);
+  /// @param at an address of this machine to listen at @param at_port 0: a free one. Throws std::system_error.
+  tcp_gate(std::string host, std::uint16_t port, const std::string& at = "127.0.0.1", std::uint16_t at_port = 0);
   ~tcp_gate();
   tcp_gate(const tcp_gate&) = delete;
 
@@ -30,6 +31,8 @@ class tcp_gate {
   void redirect(std::string host, std::uint16_t port);
   /// New connections are closed as soon as they are accepted.
   void refuse();
+  /// Nobody listens any more: the kernel refuses new connections. The port stays ours until pass().
+  void close_port();
   /// New connections are accepted, and then nothing: not read, not answered.
   void blackhole();
   /// Nothing is forwarded any more, in either direction; new connections neither.
@@ -58,6 +61,7 @@ class tcp_gate {
   struct connection;
   struct channel;
   void apply(std::function<void()> change);
+  void take_port();
   void run();
   void accept_one();
   void forward(connection& c);
@@ -66,7 +70,9 @@ class tcp_gate {
   std::string host_;
   std::uint16_t server_port_;
   std::uint16_t port_ = 0;
+  std::string at_;
   int listener_ = -1;
+  bool listening_ = true;
   int wake_[2] = {-1, -1};
   std::atomic<int> accepted_ = 0;
   std::atomic<int> open_ = 0;

@@ -2,6 +2,7 @@
 // A bank under load: transfers whose outcome is written down by who made them and compared with the server's books.
 #pragma once
 
+#include "support/outcomes.hpp"
 #include "support/tcp_gate.hpp"
 #include "support/whole_stack.hpp"
 
@@ -9,65 +10,69 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace polypool::test {
 
-/// What came of each transfer, as its caller knows it.
-class outcomes {
- public:
-  void acknowledged(std::string id);
-  void failed(std::string id, const error& why);
-  int done() const noexcept { return done_; }
-  int failures() const noexcept { return failures_; }
-  /// Errors of kinds that faults of servers and networks do not explain.
-  std::vector<std::string> problems(bool closed_is_expected) const;
-  /// Compares with the ids in the server's ledger.
-  void check(const std::set<std::string>& ledger) const;
-
- private:
-  mutable std::mutex mutex_;
-  std::set<std::string> acknowledged_, in_doubt_, failed_;
-  std::vector<error> unexpected_;
-  std::atomic<int> done_ = 0;
-  std::atomic<int> failures_ = 0;
-};
-
-/// 4 threads and 50 tasks that make transfers on a PostgreSQL of the test's own, through a gate; and one more thread
-/// that works with SQLite, which nothing of all this concerns.
+/// 200 tasks and 4 threads that make transfers on a PostgreSQL of the test's own, through a gate, with breaker, retries
+/// and a bulkhead in the way; and one more thread that works with SQLite, which nothing of all this concerns.
 class bank_test : public ::testing::Test {
  protected:
   static constexpr std::uint32_t max_open = 8;
   static constexpr int accounts = 40;
+  static constexpr int tasks = 200;
+  static constexpr duration call_limit = 2s;
+  static constexpr duration probe_interval = 500ms;
+  static constexpr duration busy_machine = 10s;  // what a machine with other work may add
+  static constexpr const char* application = "polypool_bank";
 
   void SetUp() override;
   void TearDown() override;
+  /// What the server needs before the work begins.
+  virtual void prepare(postgres_admin& admin);
+  /// Opens the gate. @return where the manager finds the server
+  virtual endpoint open_gate();
   /// Waits for this many more transfers to succeed. Meanwhile the limits hold.
   void progress(int transfers);
   /// Waits for this many more to fail.
   void trouble(int transfers);
+  /// Waits for so many failures that the breaker opens, and for calls that it refuses.
+  void the_breaker_opens();
   /// Runs a fault while SQLite is watched: it goes on, without an error.
   template <class Fault>
   void while_sqlite_works(Fault fault) {
-    const int before = sqlite_done_;
+    begin_fault();
     fault();
-    EXPECT_TRUE(wait_until([&] { return sqlite_done_ >= before + 20; })) << "SQLite stopped as well";
+    watch_sqlite();
   }
-  /// Ends the load, compares the books, closes, counts sessions.
+  /// Ends the fault: the work goes on by itself, and soon.
+  template <class End>
+  void recovers_after(End end) {
+    end();
+    recovered();
+  }
+  /// Ends the load, compares the books, closes, counts sessions, and records the numbers.
   void settle();
   /// Whether the server's sessions may outnumber the limit for a moment: those that lost their client without a word.
   bool server_may_lag_ = false;
   /// Whether somebody has closed the connection on purpose.
   bool closed_is_expected_ = false;
 
+  void configure(config::settings& settings, const endpoint& where);
+  void start_work();
   void work_in_thread(int number);
   task<void> work_in_task(int number);
+  void work_beside();
   task<void> transfer(std::string id, int from, int to);
+  task<void> moves(transaction& tx, const std::string& id, int from, int to);
+  task<void> add_up();
+  void begin_fault();
+  void watch_sqlite();
+  void recovered();
+  void read_the_books();
   void measure(const stopwatch& since);
   void look();
   int server_sessions();
@@ -79,6 +84,9 @@ class bank_test : public ::testing::Test {
   temporary_folder folder_;
   std::unique_ptr<manager> manager_;
   outcomes outcomes_;
+  latencies side_;
+  duration least_span_{};  // of the calm and of the fault, for measurements
+  int sqlite_before_ = 0;
   std::atomic<bool> stop_ = false;
   std::atomic<int> sqlite_done_ = 0;
   std::atomic<int> tasks_running_ = 0;

@@ -2,6 +2,9 @@
 // Everything that happens to servers and networks, to a bank at work: nothing is lost, nothing is done twice, no call
 // hangs, and afterwards the work goes on by itself.
 #include "bank.hpp"
+#include "support/moving_name.hpp"
+
+#include <system_error>
 
 namespace polypool::test {
 namespace {
@@ -9,10 +12,8 @@ namespace {
 using manager_faults = bank_test;
 
 TEST_F(manager_faults, the_server_is_restarted) {
-  while_sqlite_works([&] {
-    server_->restart();
-    progress(50);
-  });
+  while_sqlite_works([&] { server_->restart(); });
+  recovers_after([] {});
   EXPECT_GT(outcomes_.failures(), 0);
   settle();
 }
@@ -20,10 +21,9 @@ TEST_F(manager_faults, the_server_is_restarted) {
 TEST_F(manager_faults, the_server_is_killed_and_started_a_while_later) {
   while_sqlite_works([&] {
     server_->kill();
-    trouble(20);
+    the_breaker_opens();
   });
-  server_->start();
-  progress(50);
+  recovers_after([&] { server_->start(); });
   settle();
 }
 
@@ -33,8 +33,7 @@ TEST_F(manager_faults, the_server_freezes) {
     server_->suspend();
     trouble(20);
   });
-  server_->resume();
-  progress(50);
+  recovers_after([&] { server_->resume(); });
   settle();
 }
 
@@ -46,18 +45,40 @@ TEST_F(manager_faults, all_sessions_are_cut_again_and_again) {
       progress(20);
     }
   });
+  recovers_after([&] { gate_->cut(tcp_gate::ending::fin); });
   settle();
 }
 
-TEST_F(manager_faults, the_network_is_gone_for_a_while) {
+TEST_F(manager_faults, connections_are_closed_as_soon_as_they_are_made) {
   server_may_lag_ = true;
   while_sqlite_works([&] {
     gate_->refuse();  // before the cut: nobody slips back in between
     gate_->cut(tcp_gate::ending::rst);
     trouble(20);
   });
-  gate_->pass();
-  progress(50);
+  recovers_after([&] { gate_->pass(); });
+  settle();
+}
+
+TEST_F(manager_faults, nobody_listens_for_a_while) {
+  server_may_lag_ = true;
+  while_sqlite_works([&] {
+    gate_->close_port();
+    gate_->cut(tcp_gate::ending::rst);
+    the_breaker_opens();
+  });
+  recovers_after([&] { gate_->pass(); });
+  settle();
+}
+
+TEST_F(manager_faults, connecting_leads_into_a_black_hole) {
+  server_may_lag_ = true;
+  while_sqlite_works([&] {
+    gate_->blackhole();
+    gate_->cut(tcp_gate::ending::rst);
+    trouble(20);
+  });
+  recovers_after([&] { gate_->pass(); });
   settle();
 }
 
@@ -67,8 +88,18 @@ TEST_F(manager_faults, the_network_swallows_everything_for_a_while) {
     gate_->stall();
     trouble(20);
   });
-  gate_->pass();
-  progress(50);
+  recovers_after([&] { gate_->pass(); });
+  settle();
+}
+
+TEST_F(manager_faults, the_network_is_slow) {
+  while_sqlite_works([&] {
+    gate_->delay(20ms);
+    progress(20);
+  });
+  recovers_after([&] { gate_->pass(); });
+  const auto pool = manager_->get("bank").statistics().pool;
+  EXPECT_EQ(pool.closed_for(close_cause::broken), 0u) << "a session was given up that only was slow";
   settle();
 }
 
@@ -83,9 +114,10 @@ TEST_F(manager_faults, results_are_cut_in_the_middle) {
     }
   });
   EXPECT_GT(outcomes_.done(), 0);
-  gate_->pass();
-  gate_->cut(tcp_gate::ending::rst);
-  progress(50);
+  recovers_after([&] {
+    gate_->pass();
+    gate_->cut(tcp_gate::ending::rst);
+  });
   settle();
 }
 
@@ -96,31 +128,122 @@ TEST_F(manager_faults, results_never_end) {
     gate_->cut(tcp_gate::ending::rst);
     trouble(8);
   });
-  gate_->pass();
-  progress(50);
+  recovers_after([&] { gate_->pass(); });
   settle();
 }
 
 TEST_F(manager_faults, an_administrator_ends_all_sessions) {
   server_may_lag_ = true;  // a session says goodbye before it is gone
   postgres_admin admin(server_->address());
+  const std::string end_all =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'polypool_bank'";
   while_sqlite_works([&] {
-    for (int i = 0; i < 5; ++i) {
-      admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'polypool_bank'");
+    for (int i = 0; i < 4; ++i) {
+      admin.execute(end_all);
       progress(20);
     }
   });
+  recovers_after([&] { admin.execute(end_all); });
   EXPECT_GT(outcomes_.failures(), 0);
   settle();
 }
 
 TEST_F(manager_faults, closed_by_force_in_the_middle) {
-  manager_->get("bank").close(0s);
-  EXPECT_EQ(manager_->statistics().connections[0].phase, connection_phase::closed);
-  EXPECT_TRUE(wait_until([&] { return server_sessions() == 0; }));
-  manager_->get("bank").connect();
-  progress(50);
   closed_is_expected_ = true;
+  while_sqlite_works([&] {
+    manager_->get("bank").close(0s);
+    EXPECT_EQ(manager_->statistics().connections[0].phase, connection_phase::closed);
+    EXPECT_TRUE(wait_until([&] { return server_sessions() == 0; }));
+  });
+  recovers_after([&] { manager_->get("bank").connect(); });
+  settle();
+}
+
+/// A server that has room for few, and somebody else who takes it all.
+class manager_crowded : public bank_test {
+ protected:
+  void prepare(postgres_admin& admin) override {
+    bank_test::prepare(admin);
+    admin.execute("ALTER SYSTEM SET max_connections = 20");
+    server_->restart();
+  }
+  /// Opens sessions until the server takes no more.
+  void take_all() {
+    for (;;) {
+      try {
+        others_.push_back(std::make_unique<postgres_admin>(server_->address()));
+      } catch (const std::runtime_error& full) {
+        EXPECT_THAT(full.what(), HasSubstr("too many clients"));
+        return;
+      }
+    }
+  }
+  std::vector<std::unique_ptr<postgres_admin>> others_;
+};
+
+TEST_F(manager_crowded, max_connections_is_used_up_by_somebody_else) {
+  server_may_lag_ = true;
+  while_sqlite_works([&] {
+    gate_->refuse();
+    gate_->cut(tcp_gate::ending::rst);
+    EXPECT_TRUE(wait_until([&] { return server_sessions() == 0; }));
+    take_all();
+    gate_->pass();
+    EXPECT_TRUE(wait_until([&] { return outcomes_.failures_of(errc::too_many_connections) >= 20; }));
+  });
+  const int before = gate_->accepted();
+  const stopwatch watch;
+  EXPECT_TRUE(wait_until([&] { return watch.elapsed() >= 500ms; }));
+  // Without backoff 200 callers would have made thousands.
+  EXPECT_LT(gate_->accepted() - before, 200) << "it hammers a server that is full";
+  recovers_after([&] { others_.clear(); });
+  settle();
+}
+
+/// The manager knows the server by a name, whose address changes.
+class manager_moved : public bank_test {
+ protected:
+  endpoint open_gate() override {
+    endpoint where;
+    for (int attempt = 1; !second_gate_; ++attempt) {
+      where = bank_test::open_gate();
+      try {
+        second_gate_.emplace(server_->address().host, server_->address().port, "127.0.0.2", where.port);
+      } catch (const std::system_error&) {
+        if (attempt == 20) throw;  // that port is taken there
+      }
+    }
+    where.host = "bank.polypool.test";
+    return where;
+  }
+  moving_name name_{"bank.polypool.test", "127.0.0.1"};
+  std::optional<tcp_gate> second_gate_;
+};
+
+TEST_F(manager_moved, a_name_moves_and_the_old_address_goes_down) {
+  server_may_lag_ = true;
+  while_sqlite_works([&] {
+    gate_->close_port();
+    gate_->cut(tcp_gate::ending::rst);
+    trouble(20);
+  });
+  EXPECT_EQ(second_gate_->accepted(), 0);
+  recovers_after([&] { name_.move_to("127.0.0.2"); });
+  EXPECT_GT(second_gate_->open(), 0);
+  EXPECT_EQ(gate_->open(), 0);
+  settle();
+}
+
+TEST_F(manager_moved, a_name_moves_while_the_old_address_still_works) {
+  server_may_lag_ = true;
+  while_sqlite_works([&] {
+    name_.move_to("127.0.0.2");
+    progress(20);  // the sessions of before go on
+  });
+  // New ones go to the new address; those of before end with their lifetime, or all at once when they are told to.
+  recovers_after([&] { manager_->get("bank").reconnect(); });
+  EXPECT_TRUE(wait_until([&] { return gate_->open() == 0; })) << gate_->open() << " sessions stay where it was";
+  EXPECT_GT(second_gate_->open(), 0);
   settle();
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host name that moves from one address to another, for this process alone.
+#pragma once
+
+#include <string>
+
+namespace polypool::test {
+
+/// While it lives, this process resolves `name` to an address that the test chooses and may change at any time, as when
+/// a DNS record is changed. Works by standing in for getaddrinfo() in this program; all other names are asked of the
+/// system. Thread-safe.
+class moving_name {
+ public:
+  moving_name(std::string name, std::string address);
+  ~moving_name();
+  moving_name(const moving_name&) = delete;
+  void move_to(std::string address);
+
+ private:
+  const std::string name_;
+};
+
+}  // namespace polypool::test
