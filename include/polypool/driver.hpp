@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ struct server_info {
   enum class role_type : std::uint8_t { unknown, primary, replica, read_only };
   std::string version;
   role_type role = role_type::unknown;
+  std::optional<duration> lag;  ///< of a replica behind its primary; nothing where it is not known
 };
 
 /// "primary", "replica" …

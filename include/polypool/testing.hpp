@@ -127,6 +127,8 @@ class fake_server {
   void cut_all();
   void on_statement(answer give);
   void set_role(server_info::role_type role);
+  /// How far it says it is behind its primary.
+  void set_lag(duration behind);
 
   std::size_t open_sessions() const;
   std::size_t most_open_sessions() const;  ///< the greatest number at any time, connecting ones included
@@ -151,6 +153,7 @@ class fake_server {
   bool statements_hang_ = false;
   std::uint64_t epoch_ = 0;
   answer answer_;
+  std::optional<duration> lag_;
   server_info::role_type role_ = server_info::role_type::primary;
   std::size_t open_ = 0;
   std::size_t most_open_ = 0;

@@ -3,6 +3,7 @@
 
 #include "config/fields.hpp"
 #include "config/problems.hpp"
+#include "config/webhook_reader.hpp"
 
 #include <polypool/duration.hpp>
 
@@ -191,6 +192,11 @@ std::vector<problem> validate(const settings& configuration) {
     if (!names.insert(one.name).second) add(path, "there are two connections of this name");
     check_connection(one, configuration.defaults, [&](std::string_view field, std::string what) {
       add(path + "." + std::string(field), std::move(what));
+    });
+  }
+  for (std::size_t i = 0; i < configuration.webhooks.size(); ++i) {
+    check_webhook(configuration.webhooks[i], [&](std::string_view field, std::string what) {
+      add("webhooks[" + std::to_string(i) + "]." + std::string(field), std::move(what));
     });
   }
   check_active(configuration, [&](std::string_view field, const std::string& chosen, std::string what) {

@@ -126,6 +126,10 @@ void fake_server::on_statement(answer give) {
   const std::scoped_lock lock(mutex_);
   answer_ = std::move(give);
 }
+void fake_server::set_lag(duration behind) {
+  const std::scoped_lock lock(mutex_);
+  lag_ = behind;
+}
 void fake_server::set_role(server_info::role_type role) {
   const std::scoped_lock lock(mutex_);
   role_ = role;
@@ -235,6 +239,7 @@ class fake_session final : public sql_session {
     info.version = "fake 1.0";
     const std::scoped_lock lock(server_->mutex_);
     info.role = server_->role_;
+    info.lag = server_->lag_;
     co_return info;
   }
 

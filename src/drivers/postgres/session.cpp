@@ -5,6 +5,9 @@
 #include "drivers/postgres/cursor.hpp"
 #include "drivers/postgres/errors.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <typeinfo>
 #include <utility>
 
@@ -116,17 +119,29 @@ task<void> session::probe() {
   co_await simple("");
 }
 
+namespace {
+
+// A replica that has replayed all it received is not behind, however long ago its primary wrote anything.
+constexpr const char* lag_question =
+    "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), CASE WHEN pg_is_in_recovery() AND "
+    "pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() THEN (extract(epoch FROM clock_timestamp() - "
+    "pg_last_xact_replay_timestamp()) * 1000)::bigint WHEN pg_is_in_recovery() THEN 0 END";
+
+}  // namespace
+
 task<server_info> session::describe() {
   link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
-  sent(PQsendQueryParams(raw_, "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')", 0,
-                         nullptr, nullptr, nullptr, nullptr, 0));
+  sent(PQsendQueryParams(raw_, lag_question, 0, nullptr, nullptr, nullptr, nullptr, 0));
   const result_ptr answer = co_await complete();
   if (!answer || failed(answer.get())) throw failure(answer.get());
   server_info out;
   if (const char* version = PQparameterStatus(raw_, "server_version")) out.version = version;
   const std::string_view recovering = PQgetvalue(answer.get(), 0, 0);
   const std::string_view read_only = PQgetvalue(answer.get(), 0, 1);
+  if (PQgetisnull(answer.get(), 0, 2) == 0) {
+    out.lag = std::chrono::milliseconds(std::max(std::strtoll(PQgetvalue(answer.get(), 0, 2), nullptr, 10), 0LL));
+  }
   using role = server_info::role_type;
   out.role = recovering == "t" ? role::replica : read_only == "on" ? role::read_only : role::primary;
   co_return out;
