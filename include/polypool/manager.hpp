@@ -100,7 +100,7 @@ struct connection_statistics {
   duration health_check_time{};  ///< all checks together
   duration last_health_check{};
   histogram_snapshot health_check_durations;
-  latency_snapshot query_times;             ///< of calls, from their first try to their answer
+  latency_snapshot query_times;  ///< of calls, from their first try to their answer
 };
 
 /// The numbers of all connections.

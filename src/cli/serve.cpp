@@ -6,6 +6,7 @@
 #include <polypool/manager.hpp>
 #include <polypool/server.hpp>
 #include <polypool/telemetry.hpp>
+#include <polypool/webhooks.hpp>
 
 #include <charconv>
 #include <iostream>
@@ -53,6 +54,8 @@ log::logger make_logger(const arguments& given, const config::logging_settings& 
   options.debug = log::debug_from_environment();
   return log::logger(log::make_log_sink(std::move(options)));
 }
+
+constexpr auto last_news_limit = std::chrono::seconds(5);  // for webhooks to send what closing has brought
 
 // What a signal asks for; lives on the stack of serve().
 struct shutdown_request {
@@ -115,8 +118,11 @@ int serve(const arguments& given) {
   });
   const auto server_settings = found.settings.server;
   const auto count = found.settings.connections.size();
+  auto webhooks = std::move(found.settings.webhooks);
   manager mgr(std::move(found.settings), log);
-  ::malloc_trim(0);  // reading a large configuration takes memory that a daemon has no use for later
+  ::malloc_trim(0);                     // reading a large configuration takes memory that a daemon has no use for later
+  std::optional<webhook_sender> hooks;  // before connecting: that is news already
+  if (!webhooks.empty()) hooks.emplace(mgr.events(), std::move(webhooks), log);
   if (!connect_all(mgr, shutdown, log)) return success;
 
   std::optional<http_server> server;
@@ -127,6 +133,7 @@ int serve(const arguments& given) {
   // The server answers until the databases are drained, so that its probes can say that the daemon stops.
   if (server) server->announce_shutdown();
   mgr.close();
+  if (hooks) hooks->stop(last_news_limit);
   server.reset();
   log.info("serve", "stopped");
   return success;

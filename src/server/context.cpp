@@ -33,7 +33,8 @@ context::context(polypool::manager& served, log::logger logger, std::size_t json
       log(std::move(logger)),
       max_json_depth(json_depth),
       health([&served] { return served.async_health_check(); }),
-      metrics([&served] { return metrics_samples(served); }) {}
+      metrics([&served] { return metrics_samples(served); }),
+      events(served.events()) {}
 
 void throw_not_found(const std::string& name, connection_kind kind) {
   const std::string what = kind == connection_kind::redis ? "Redis" : "Database";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/bodies.hpp"
+#include "server/event_stream.hpp"
 #include "server/router.hpp"
 #include "server/shared_health.hpp"
 
@@ -22,6 +23,7 @@ struct context {
   std::size_t max_json_depth;
   shared_health health;
   metrics_exporter metrics;
+  event_feed events;
   std::atomic<bool> shutting_down{false};
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
@@ -29,6 +31,8 @@ struct context {
 // Each adds its calls. The context outlives the router.
 void add_multi_routes(router& routes, context& shared);
 void add_admin_routes(router& routes, context& shared);
+void add_breaker_routes(router& routes, context& shared);
+void add_monitor_routes(router& routes, context& shared);
 void add_probe_routes(router& routes, context& shared);
 
 /// The connection of that name, a database before a Redis. Throws http_failure 404 `Database connection 'x' not found`.

@@ -19,6 +19,8 @@ struct http_server::parts {
     auto routes = std::make_unique<server::router>();
     server::add_probe_routes(*routes, shared);
     server::add_admin_routes(*routes, shared);
+    server::add_breaker_routes(*routes, shared);
+    server::add_monitor_routes(*routes, shared);
     server::add_multi_routes(*routes, shared);
     return routes;
   }
