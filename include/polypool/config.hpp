@@ -58,6 +58,7 @@ struct tuning {
   std::uint32_t unhealthy_after = 3;                               ///< failed checks in a row; at least 1
   std::uint32_t healthy_after = 2;                           ///< good checks in a row after being unhealthy; at least 1
   nanoseconds slow_probe = std::chrono::seconds(1);          ///< a check that takes longer makes it degraded; 0: never
+  nanoseconds max_replica_lag = std::chrono::seconds(10);    ///< a replica further behind is degraded; 0: never
   bool circuit_breaker = true;                               ///< keeps calls away from a server that fails
   std::uint32_t circuit_failure_percent = 50;                ///< of the calls in the window that trip it; 1 to 100
   std::uint32_t circuit_slow_percent = 50;                   ///< of the calls in the window that trip it; 1 to 100
@@ -89,7 +90,7 @@ struct tuning_overrides {
   std::optional<std::uint32_t> retry_attempts;
   std::optional<nanoseconds> retry_delay, retry_max_delay, query_retry_delay, health_check_interval;
   std::optional<std::uint32_t> unhealthy_after, healthy_after;
-  std::optional<nanoseconds> slow_probe;
+  std::optional<nanoseconds> slow_probe, max_replica_lag;
   std::optional<bool> circuit_breaker;
   std::optional<std::uint32_t> circuit_failure_percent, circuit_slow_percent;
   std::optional<nanoseconds> circuit_slow_after, circuit_window;
@@ -182,6 +183,20 @@ struct logging_settings {
   std::string format = "text";  ///< text or json
 };
 
+/// Where events are sent to, as HTTP requests.
+struct webhook {
+  std::string url;                       ///< http:// or https://; may hold a secret, so only its host is ever shown
+  std::vector<std::string> events;       ///< "health-change", "failover" …; empty: all
+  std::vector<std::string> connections;  ///< names; empty: all
+  secret key;                            ///< signs each request (HMAC-SHA256); empty: unsigned
+  nanoseconds timeout = std::chrono::seconds(10);     ///< for one attempt
+  std::uint32_t attempts = 5;                         ///< in all, at least 1
+  nanoseconds retry_delay = std::chrono::seconds(1);  ///< before the second attempt; doubles
+  nanoseconds retry_max_delay = std::chrono::minutes(1);
+  std::uint32_t max_pending = 1000;  ///< events that wait to be sent; the oldest go when there are more
+  std::string ca_file;               ///< PEM certificates to trust for https; empty: the system's
+};
+
 /// A whole configuration.
 struct settings {
   std::string default_connection;  ///< the active database at the start
@@ -194,6 +209,7 @@ struct settings {
   nanoseconds force_timeout = std::chrono::seconds(40);  ///< at shutdown: when everything is closed by force
   server_settings server;
   logging_settings logging;
+  std::vector<webhook> webhooks;
 };
 
 /// One thing that is wrong with a configuration.

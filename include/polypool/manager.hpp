@@ -33,8 +33,17 @@ namespace polypool {
 class mongodb_database;
 
 /// What is known of a connection's health.
-enum class health_status : std::uint8_t { unknown, healthy, unhealthy };
+enum class health_status : std::uint8_t {
+  unknown,
+  healthy,
+  unhealthy,
+  degraded,  ///< it serves, but is slow, lags behind, is saturated, or has just failed a check
+};
 std::string_view to_string(health_status status) noexcept;
+/// Whether calls can be expected to work: healthy or degraded.
+constexpr bool is_serving(health_status status) noexcept {
+  return status == health_status::healthy || status == health_status::degraded;
+}
 
 /// Where a connection stands in its life.
 enum class connection_phase : std::uint8_t { registered, connecting, connected, closing, closed, removed };
@@ -54,6 +63,15 @@ struct connection_health {
   std::chrono::system_clock::time_point checked_at{};
   bool critical = false;
   bool active = false;
+};
+
+/// One check of a connection, as its history keeps it.
+struct health_record {
+  std::chrono::system_clock::time_point at{};
+  duration latency{};                             ///< of the probe
+  health_status found = health_status::unknown;   ///< what this check saw
+  health_status status = health_status::unknown;  ///< what the connection counted as after it
+  std::string detail;                             ///< what was wrong; empty when nothing was
 };
 
 /// The health of all connections.
@@ -82,9 +100,11 @@ struct connection_statistics {
   std::uint64_t reconnects_succeeded = 0;
   std::uint64_t reconnects_failed = 0;
   std::uint64_t health_checks = 0;
+  std::uint64_t health_checks_failed = 0;
   duration health_check_time{};  ///< all checks together
   duration last_health_check{};
   histogram_snapshot health_check_durations;
+  latency_snapshot query_times;  ///< of calls, from their first try to their answer
 };
 
 /// The numbers of all connections.
@@ -92,6 +112,7 @@ struct manager_statistics {
   std::size_t total = 0;
   std::size_t healthy = 0;
   std::size_t unhealthy = 0;
+  std::size_t degraded = 0;
   std::vector<connection_statistics> connections;
 };
 
@@ -126,7 +147,13 @@ class connection {
   config::database_type type() const noexcept;
   database_kind kind() const noexcept;
   connection_phase phase() const noexcept;
-  health_status health() const noexcept;  ///< as last checked
+  /// What it counts as after its last checks: `unhealthy_after` failures in a row make it unhealthy, `healthy_after`
+  /// good checks healthy again.
+  health_status health() const noexcept;
+  /// Whether it is healthy or degraded.
+  bool is_healthy() const noexcept { return is_serving(health()); }
+  /// The last 100 checks, the oldest first.
+  std::vector<health_record> health_history() const;
   bool critical() const noexcept;
   bool active() const;
   const std::map<std::string, std::string>& tags() const noexcept;
@@ -141,7 +168,8 @@ class connection {
   /// Drains until `drain` is over, then interrupts. Idempotent. connect() opens it again.
   void close(duration drain = std::chrono::seconds(30));
   task<void> async_close(duration drain = std::chrono::seconds(30));
-  /// Probes the server on a session that is nobody's at the time. Never throws for an unhealthy one: it says so.
+  /// Checks now, on a session that is nobody's at the time, and tells what this check saw: a dead server is unhealthy
+  /// at once. For health() it counts as one check. Never throws for an unhealthy one: it says so.
   connection_health health_check();
   task<connection_health> async_health_check();
   /// Asks the server for its version and role.
@@ -309,8 +337,16 @@ class manager {
   /// Checks all connections at once; several seconds at most. One that is lazy and was never used stays `unknown`.
   health_report health_check();
   task<health_report> async_health_check();
-  /// What the last checks said, without asking any server.
+  /// What the connections count as after their last checks, without asking any server.
   health_report health() const;
+  /// Whether no critical connection is unhealthy.
+  bool is_healthy() const;
+  /// Checks each connection on a schedule of its own, every `health_check_interval`, from its first use. It is so from
+  /// the start; this takes a stop_monitor() back.
+  void start_monitor();
+  /// Ends the schedules. health_check() still checks.
+  void stop_monitor();
+  bool monitoring() const noexcept;
   manager_statistics statistics() const;
   std::vector<connection_summary> list() const;
 
@@ -320,14 +356,15 @@ class manager {
   std::vector<config::change> preview(const config::settings& next) const;
   /// Puts another configuration in the place of the present one, without dropping a call: what is new or changed
   /// connects first, then takes the names over, then the old sessions drain in the background. Handles follow.
-  /// Connections registered at run time stay as they are, and so do server, logging and max_concurrent_total. When
-  /// something that has to connect does not, nothing changes and its error is thrown. Also throws configuration_error,
-  /// shutting_down, and already_registered when a name was taken at run time.
+  /// Connections registered at run time stay as they are, and so do server, logging, webhooks and max_concurrent_total.
+  /// When something that has to connect does not, nothing changes and its error is thrown. Also throws
+  /// configuration_error, shutting_down, and already_registered when a name was taken at run time.
   /// @return what changed
   std::vector<config::change> apply(config::settings next, apply_options how = {});
   task<std::vector<config::change>> async_apply(config::settings next, apply_options how = {});
 
-  /// What happens to the connections: to subscribe to, and the last ones to read. Lives as long as the manager.
+  /// What happens to the connections: to subscribe to, and the last ones to read. Lives as long as the manager;
+  /// listeners are called on a thread of its background.
   event_bus& events() const noexcept;
 
   const std::shared_ptr<background>& work() const noexcept;

@@ -18,6 +18,18 @@
 
 namespace polypool {
 
+/// Something about a pool that people want to know.
+struct pool_incident {
+  enum class what : std::uint8_t {
+    exhausted,  ///< a caller got no session; told at most once a second
+    leak,       ///< a session is on loan for longer than leak_threshold
+  };
+  what kind = what::exhausted;
+  duration span{};             ///< how long the caller waited, or the session is on loan
+  std::source_location where;  ///< who asked, or has it
+  std::uint32_t in_use = 0, max_open = 0, waiting = 0;
+};
+
 /// A pool's limits. Times of 0 switch the thing off.
 struct pool_options {
   std::string name;  ///< the connection's name, for messages
@@ -37,6 +49,8 @@ struct pool_options {
   std::uint32_t connect_attempts = 3;
   duration retry_delay = std::chrono::seconds(1);
   duration retry_max_delay = std::chrono::seconds(10);
+  /// Told of incidents, in the thread that found them (maybe a caller's) and without a lock: neither blocks nor throws.
+  std::function<void(const pool_incident&)> told;
 };
 
 /// Why a session was closed.

@@ -19,6 +19,8 @@ namespace polypool {
 struct server_limits {
   std::size_t max_header_bytes = 16 * 1024;            ///< request line and headers together; more: 431
   std::size_t max_connections = 256;                   ///< clients at once; more: 503
+  std::size_t max_streams = 64;                        ///< of these clients: event streams; more: 503
+  duration heartbeat = std::chrono::seconds(15);       ///< of an event stream that has nothing to tell
   std::size_t max_json_depth = 32;                     ///< nesting of a request's body; more: 400
   duration idle_timeout = std::chrono::minutes(1);     ///< between two requests of one client
   duration handler_timeout = std::chrono::minutes(2);  ///< for the work that a request asks for; more: 504

@@ -20,8 +20,9 @@
 namespace polypool::cli {
 namespace {
 
-constexpr std::array<std::string_view, 9> command_names{"serve", "check",  "diff",  "list",   "health",
-                                                        "query", "script", "stats", "version"};
+constexpr std::array<std::string_view, 14> command_names{"serve",  "check",    "diff",    "list",   "health",
+                                                         "query",  "script",   "stats",   "top",    "events",
+                                                         "switch", "failover", "breaker", "version"};
 // Stands before a word that looks like an option and is a negative number, while CLI11 reads the words.
 constexpr char number_mark = '\x01';
 
@@ -126,6 +127,50 @@ void add_diff(CLI::App& app, arguments& into) {
   add_url(command, into);
 }
 
+void add_top(CLI::App& app, arguments& into) {
+  CLI::App* command = add(app, "top", "Watch a daemon: connections, pools, breakers, latencies, events", help::top);
+  add_url(command, into);
+  command->add_flag("--once", into.once, "Print one picture and end");
+  const auto read = [&into](const std::string& word) {
+    const auto time = parse_duration(word);
+    if (!time || *time < std::chrono::milliseconds(50)) {
+      throw CLI::ValidationError("--interval: '" + word + "' is no duration of at least 50ms, such as 2s");
+    }
+    into.interval = *time;
+  };
+  command->add_option_function<std::string>("-n,--interval", read, "How often to look; 1s by default")
+      ->type_name("TIME");
+}
+
+void add_steering(CLI::App& app, arguments& into) {
+  CLI::App* command = add(app, "events", "Show what happened to a daemon's connections", help::events);
+  add_url(command, into);
+  add_format(command, into, status_formats);
+  command->add_flag("-F,--follow", into.follow, "Go on, and print events as they come");
+  command->add_option("--kind", into.kinds, "Only these kinds, such as health-change or failover")->type_name("KIND");
+  command->add_option("--connection", into.connections, "Only of these connections")->type_name("NAME");
+  command->add_option("--limit", into.limit, "How many at most; 50 by default")->type_name("N");
+
+  command = add(app, "switch", "Send unnamed calls to another connection from now on", help::switch_active);
+  command->add_option("name", into.name, "The connection")->required();
+  add_url(command, into);
+  add_format(command, into, status_formats);
+  command->add_flag("--redis", into.redis, "The Redis of this name, where a database has it, too");
+
+  command = add(app, "failover", "Send a group's calls to another member", help::failover);
+  command->add_option("group", into.name, "The group")->required();
+  command->add_option("--to", into.to, "This member; left out: the best one")->type_name("MEMBER");
+  add_url(command, into);
+  add_format(command, into, status_formats);
+
+  command = add(app, "breaker", "Show circuit breakers, or force one", help::breaker);
+  command->add_option("name", into.name, "The connection");
+  command->add_option("action", into.text, "open, close, or release")
+      ->check(CLI::IsMember({"open", "close", "release"}));
+  add_url(command, into);
+  add_format(command, into, status_formats);
+}
+
 void add_serve(CLI::App& app, arguments& into) {
   CLI::App* command = add(app, "serve", "Run the daemon", help::serve);
   add_config(command, into);
@@ -176,6 +221,8 @@ std::optional<arguments> read_command_line(int argc, const char* const* argv) {
   add_status(app, out);
   add_query(app, out);
   add_script(app, out);
+  add_top(app, out);
+  add_steering(app, out);
   add(app, "version", "Print the version", "");
 
   auto words = marked_words(argc, argv);

@@ -6,6 +6,7 @@
 #include <polypool/error.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <string>
@@ -30,6 +31,14 @@ struct arguments {
   std::string listen;
   std::string log_level;
   std::string log_format;
+  bool redis = false;                    // `switch`
+  std::string to;                        // of `failover`
+  bool follow = false;                   // `events`
+  std::vector<std::string> kinds;        // of events
+  std::vector<std::string> connections;  // of events
+  std::size_t limit = 50;                // of events
+  bool once = false;                     // `top`
+  std::chrono::nanoseconds interval = std::chrono::seconds(1);
 };
 
 // Each returns the exit code, and throws what went wrong.
@@ -41,6 +50,11 @@ int stats(const arguments& given);
 int query(const arguments& given);
 int script(const arguments& given);
 int serve(const arguments& given);
+int top(const arguments& given);
+int events(const arguments& given);
+int switch_active(const arguments& given);
+int failover(const arguments& given);
+int breaker(const arguments& given);
 
 // Prints what went wrong to standard error, as `error: …` and a hint. @return the exit code it stands for
 int report(const std::exception& problem);

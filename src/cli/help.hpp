@@ -9,6 +9,7 @@ inline constexpr const char* overview = R"(Try:
   polypool health                                 do all databases answer?
   polypool query primary 'SELECT * FROM users'    ask one of them
   polypool serve                                  run the daemon
+  polypool top                                    watch it
 
 Exit codes:
   0  done
@@ -62,6 +63,39 @@ inline constexpr const char* stats = R"(Examples:
   polypool stats                                  of the daemon at http://127.0.0.1:8080
   polypool stats --url http://127.0.0.1:9000 --format json
   polypool stats --config polypool.yaml           connects from here and shows what that took
+)";
+
+inline constexpr const char* top = R"(Examples:
+  polypool top
+  polypool top --url http://127.0.0.1:9000 --interval 250ms
+  polypool top --once                             for scripts
+
+Keys: up and down select, s switches to the selected connection, f fails its group over, r replaces its sessions,
+? explains the columns, q quits.
+)";
+
+inline constexpr const char* events = R"(Examples:
+  polypool events                                 the last 50
+  polypool events --follow --kind health-change --kind failover
+  polypool events --follow --connection primary --format json
+
+With --follow and --format json, each event is a JSON object on a line of its own.
+)";
+
+inline constexpr const char* switch_active = R"(Examples:
+  polypool switch analytics
+  polypool switch cache2 --redis
+)";
+
+inline constexpr const char* failover = R"(Examples:
+  polypool failover orders                        to the best member
+  polypool failover orders --to orders_backup
+)";
+
+inline constexpr const char* breaker = R"(Examples:
+  polypool breaker                                of all connections
+  polypool breaker primary open                   no call passes until it is released
+  polypool breaker primary release
 )";
 
 inline constexpr const char* query = R"(Examples:

@@ -21,6 +21,11 @@ int dispatch(const arguments& given) {
   if (given.command == "stats") return stats(given);
   if (given.command == "query") return query(given);
   if (given.command == "script") return script(given);
+  if (given.command == "top") return top(given);
+  if (given.command == "events") return events(given);
+  if (given.command == "switch") return switch_active(given);
+  if (given.command == "failover") return failover(given);
+  if (given.command == "breaker") return breaker(given);
   std::cout << "polypool " << polypool::build_version() << '\n';
   return success;
 }

@@ -6,6 +6,7 @@
 #include <polypool/manager.hpp>
 #include <polypool/server.hpp>
 #include <polypool/telemetry.hpp>
+#include <polypool/webhooks.hpp>
 
 #include <charconv>
 #include <iostream>
@@ -90,6 +91,8 @@ void reload(manager& mgr, configuration_source& source, const log::logger& log) 
   }
 }
 
+constexpr auto last_news_limit = std::chrono::seconds(5);  // for webhooks to send what closing has brought
+
 // What a signal asks for; lives on the stack of serve().
 struct shutdown_request {
   std::stop_source stop;
@@ -158,8 +161,11 @@ int serve(const arguments& given) {
   });
   const auto server_settings = found.settings.server;
   const auto count = found.settings.connections.size();
+  auto webhooks = std::move(found.settings.webhooks);
   manager mgr(std::move(found.settings), log);
-  ::malloc_trim(0);  // reading a large configuration takes memory that a daemon has no use for later
+  ::malloc_trim(0);                     // reading a large configuration takes memory that a daemon has no use for later
+  std::optional<webhook_sender> hooks;  // before connecting: that is news already
+  if (!webhooks.empty()) hooks.emplace(mgr.events(), std::move(webhooks), log);
   if (!connect_all(mgr, shutdown, log)) return success;
 
   std::optional<http_server> server;
@@ -176,6 +182,7 @@ int serve(const arguments& given) {
   // The server answers until the databases are drained, so that its probes can say that the daemon stops.
   if (server) server->announce_shutdown();
   mgr.close();
+  if (hooks) hooks->stop(last_news_limit);
   server.reset();
   log.info("serve", "stopped");
   return success;

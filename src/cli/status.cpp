@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands.hpp"
+#include "cli/daemon_call.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/status_source.hpp"
 #include "cli/table.hpp"
@@ -16,15 +17,6 @@ namespace {
 
 namespace json = boost::json;
 
-// Fields of a daemon's answer; what is missing or of another type reads as nothing, because daemons may be older.
-std::string text_of(const json::object& from, std::string_view name) {
-  const auto* value = from.if_contains(name);
-  return value != nullptr && value->is_string() ? printable(std::string_view(value->as_string())) : std::string();
-}
-bool flag_of(const json::object& from, std::string_view name) {
-  const auto* value = from.if_contains(name);
-  return value != nullptr && value->is_bool() && value->as_bool();
-}
 std::string count_of(const json::object& from, std::string_view name) {
   const auto* value = from.if_contains(name);
   return value != nullptr && value->is_number() ? json::serialize(*value) : "0";
@@ -35,21 +27,13 @@ std::string time_of(const json::object& from, std::string_view name) {
   const std::chrono::duration<double, std::milli> time(value->to_number<double>());
   return format_duration_short(std::chrono::round<std::chrono::nanoseconds>(time));
 }
-const json::object& object_of(const json::object& from, std::string_view name) {
-  static const json::object none;
-  const auto* value = from.if_contains(name);
-  return value != nullptr && value->is_object() ? value->as_object() : none;
-}
-
-cell health_cell(const std::string& health) {
-  return {.text = health, .how = health == "healthy" ? style::green : health == "unhealthy" ? style::red : style::dim};
-}
+cell health_cell(const std::string& health) { return {.text = health, .how = style_of_health(health)}; }
 
 std::string joined_tags(const json::object& tags) {
   std::string out;
   for (const auto& each : tags) {
     const std::string_view key(each.key());
-    out += (out.empty() ? "" : " ") + printable(key) + "=" + text_of(tags, key);
+    out += (out.empty() ? "" : " ") + printable(key) + "=" + text_field(tags, key);
   }
   return out;
 }
@@ -72,15 +56,15 @@ int list(const arguments& given) {
   for (const auto& each : connections) {
     if (!each.is_object()) continue;
     const auto& one = each.as_object();
-    std::vector<cell> line{{text_of(one, "name")}, {text_of(one, "type")}, {text_of(one, "target")}};
+    std::vector<cell> line{{text_field(one, "name")}, {text_field(one, "type")}, {text_field(one, "target")}};
     if (running) {
-      line.push_back({text_of(one, "phase")});
-      line.push_back(health_cell(text_of(one, "health")));
+      line.push_back({text_field(one, "phase")});
+      line.push_back(health_cell(text_field(one, "health")));
     }
-    std::string role = flag_of(one, "isActive") ? "active" : "";
-    if (flag_of(one, "critical")) role += role.empty() ? "critical" : ", critical";
+    std::string role = flag_field(one, "isActive") ? "active" : "";
+    if (flag_field(one, "critical")) role += role.empty() ? "critical" : ", critical";
     line.push_back({role});
-    line.push_back({joined_tags(object_of(one, "tags"))});
+    line.push_back({joined_tags(object_field(one, "tags"))});
     rows.add(std::move(line));
   }
   rows.print(std::cout, terminal::of(STDOUT_FILENO));
@@ -89,25 +73,25 @@ int list(const arguments& given) {
 
 int health(const arguments& given) {
   const auto report = health_source(given);
-  const auto& databases = object_of(report, "databases");
+  const auto& databases = object_field(report, "databases");
   bool all_healthy = !databases.empty();
   table rows({{"NAME"}, {"TYPE"}, {"HEALTH"}, {"LATENCY", true}, {"DETAIL"}});
   for (const auto& each : databases) {
     if (!each.value().is_object()) continue;
     const auto& one = each.value().as_object();
-    all_healthy = all_healthy && flag_of(one, "healthy");
+    all_healthy = all_healthy && flag_field(one, "healthy");
     rows.add({{printable(std::string_view(each.key()))},
-              {text_of(one, "type")},
-              health_cell(text_of(one, "status")),
+              {text_field(one, "type")},
+              health_cell(text_field(one, "status")),
               {time_of(one, "latencyMs")},
-              {text_of(one, "detail")}});
+              {text_field(one, "detail")}});
   }
   if (given.format == row_format::json) {
     print_json(report);
   } else {
     rows.print(std::cout, terminal::of(STDOUT_FILENO));
   }
-  const bool good = given.only_critical ? flag_of(report, "healthy") : all_healthy;
+  const bool good = given.only_critical ? flag_field(report, "healthy") : all_healthy;
   return good ? success : failed;
 }
 
@@ -135,10 +119,10 @@ int stats(const arguments& given) {
   for (const auto& each : connections->as_array()) {
     if (!each.is_object()) continue;
     const auto& one = each.as_object();
-    const auto& pool = object_of(one, "pool");
-    rows.add({{text_of(one, "name")},
-              {text_of(one, "type")},
-              health_cell(text_of(one, "health")),
+    const auto& pool = object_field(one, "pool");
+    rows.add({{text_field(one, "name")},
+              {text_field(one, "type")},
+              health_cell(text_field(one, "health")),
               {count_of(pool, "open")},
               {count_of(pool, "inUse")},
               {count_of(pool, "idle")},

@@ -2,8 +2,8 @@
 #include "cli/status_source.hpp"
 
 #include "cli/configuration.hpp"
+#include "cli/daemon_call.hpp"
 #include "cli/exit_codes.hpp"
-#include "cli/http_client.hpp"
 #include "server/health_json.hpp"
 
 #include <polypool/manager.hpp>
@@ -19,32 +19,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view default_url = "http://127.0.0.1:8080";
-
-// The daemon's answer; a refusal becomes an error with its words.
-json::object ask(const std::string& url, std::string_view path) {
-  const std::string where(url.empty() ? default_url : url);
-  const auto reply = http_get(where, path);
-  boost::system::error_code wrong;
-  auto parsed = json::parse(reply.body, wrong);
-  if (wrong || !parsed.is_object()) {
-    throw command_error(failed,
-                        where + " answers, but not like a polypool daemon (HTTP " + std::to_string(reply.status) + ")");
-  }
-  auto out = std::move(parsed.as_object());
-  if (const auto* refusal = out.if_contains("error"); refusal != nullptr && refusal->is_string()) {
-    throw command_error(failed, "the daemon says: " + std::string(refusal->as_string()));
-  }
-  return out;
-}
-
-// The `data` of the daemon's envelope.
-json::object data_of(json::object answer) {
-  auto* data = answer.if_contains("data");
-  if (data == nullptr || !data->is_object()) throw command_error(failed, "the daemon's answer has no data");
-  return std::move(data->as_object());
-}
-
 // Probes these at the same time, connecting first: the slowest decides how long it takes.
 health_report probe(std::vector<connection> all) {
   health_report out;
@@ -55,9 +29,8 @@ health_report probe(std::vector<connection> all) {
       probes.emplace_back([&found = out.databases[i], each = &all[i]] { found = each->health_check(); });
     }
   }
-  out.healthy = std::ranges::none_of(out.databases, [](const connection_health& each) {
-    return each.critical && each.status != health_status::healthy;
-  });
+  out.healthy = std::ranges::none_of(
+      out.databases, [](const connection_health& each) { return each.critical && !is_serving(each.status); });
   return out;
 }
 

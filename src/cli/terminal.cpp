@@ -50,7 +50,10 @@ terminal terminal::of(int descriptor) {
   const char* kind = std::getenv("TERM");
   out.colors = (no_color == nullptr || *no_color == '\0') && (kind == nullptr || std::string_view(kind) != "dumb");
   winsize size{};
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) out.width = size.ws_col;
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
+    out.width = size.ws_col;
+    out.height = size.ws_row;
+  }
   return out;
 }
 
@@ -58,6 +61,12 @@ std::string terminal::paint(std::string_view text, style how) const {
   constexpr std::array<std::string_view, 6> codes{"", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"};
   if (!colors || how == style::plain || text.empty()) return std::string(text);
   return std::string(codes[static_cast<std::size_t>(how)]).append(text).append("\x1b[0m");
+}
+
+style style_of_health(std::string_view health) noexcept {
+  if (health == "healthy") return style::green;
+  if (health == "degraded") return style::yellow;
+  return health == "unhealthy" ? style::red : style::dim;
 }
 
 std::size_t display_width(std::string_view text) noexcept {

@@ -3,6 +3,7 @@
 
 #include "config/fields.hpp"
 #include "config/problems.hpp"
+#include "config/webhook_reader.hpp"
 
 #include <polypool/duration.hpp>
 
@@ -202,6 +203,11 @@ std::vector<problem> validate(const settings& configuration) {
   check_groups(configuration, [&](const group& one, std::string_view field, std::string what) {
     add("groups." + one.name + (field.empty() ? "" : ".") + std::string(field), std::move(what));
   });
+  for (std::size_t i = 0; i < configuration.webhooks.size(); ++i) {
+    check_webhook(configuration.webhooks[i], [&](std::string_view field, std::string what) {
+      add("webhooks[" + std::to_string(i) + "]." + std::string(field), std::move(what));
+    });
+  }
   check_active(configuration, [&](std::string_view field, const std::string& chosen, std::string what) {
     add(std::string(field), what.empty() ? shown(chosen) + " is not the name of a connection" : std::move(what));
   });

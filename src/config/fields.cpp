@@ -228,6 +228,36 @@ constexpr std::array logging_rows{
     field<logging_settings>{"format", "", &set_format},
 };
 
+template <auto Member>
+read_result<void> set_hook_time(webhook& t, std::string_view text) {
+  return keep(read_duration(text), t.*Member);
+}
+template <auto Member>
+read_result<void> set_hook_count(webhook& t, std::string_view text) {
+  return keep(read_count(text, 1), t.*Member);
+}
+read_result<void> set_hook_key(webhook& t, std::string_view text) {
+  t.key = std::string(text);
+  return {};
+}
+read_result<void> set_hook_url(webhook& t, std::string_view text) {
+  const bool web = text.starts_with("http://") || text.starts_with("https://");
+  if (!web) return std::unexpected(refusal{"is not the URL of a web server", "http://… and https://…"});
+  t.url = text;
+  return {};
+}
+
+constexpr std::array webhook_rows{
+    field<webhook>{.name = "url", .other_name = "", .set = &set_hook_url, .is_secret = true},
+    field<webhook>{.name = "secret", .other_name = "", .set = &set_hook_key, .is_secret = true},
+    field<webhook>{"timeout", "", &set_hook_time<&webhook::timeout>},
+    field<webhook>{"attempts", "", &set_hook_count<&webhook::attempts>},
+    field<webhook>{"retry_delay", "", &set_hook_time<&webhook::retry_delay>},
+    field<webhook>{"retry_max_delay", "", &set_hook_time<&webhook::retry_max_delay>},
+    field<webhook>{"max_pending", "", &set_hook_count<&webhook::max_pending>},
+    field<webhook>{"ca_file", "", &set_text<webhook, &webhook::ca_file>},
+};
+
 constexpr auto indices = std::make_index_sequence<tuning_count>{};
 
 }  // namespace
@@ -242,5 +272,6 @@ std::span<const field<settings>> settings_fields() {
 }
 std::span<const field<server_settings>> server_fields() { return server_rows; }
 std::span<const field<logging_settings>> logging_fields() { return logging_rows; }
+std::span<const field<webhook>> webhook_fields() { return webhook_rows; }
 
 }  // namespace polypool::config

@@ -50,6 +50,7 @@ std::span<const field<connection_draft>> connection_fields();
 std::span<const field<settings>> settings_fields();
 std::span<const field<server_settings>> server_fields();
 std::span<const field<logging_settings>> logging_fields();
+std::span<const field<webhook>> webhook_fields();
 
 template <class Value>
 inline constexpr Value greatest = std::numeric_limits<Value>::max();
@@ -98,6 +99,7 @@ inline constexpr std::tuple tuning_members{
     count_member{"unhealthy_after", "", &tuning::unhealthy_after, &tuning_overrides::unhealthy_after, 1},
     count_member{"healthy_after", "", &tuning::healthy_after, &tuning_overrides::healthy_after, 1},
     duration_member{"slow_probe", "", &tuning::slow_probe, &tuning_overrides::slow_probe, no_time},
+    duration_member{"max_replica_lag", "", &tuning::max_replica_lag, &tuning_overrides::max_replica_lag, no_time},
     flag_member{"circuit_breaker", "", &tuning::circuit_breaker, &tuning_overrides::circuit_breaker, false},
     count_member{"circuit_failure_percent", "", &tuning::circuit_failure_percent,
                  &tuning_overrides::circuit_failure_percent, 1, 100},

@@ -42,7 +42,7 @@ void complain_about(reading& with, const node& value, const std::string& path, c
 std::string inside(const std::string& path, std::string_view name);
 
 /// The fields that a map gave, by their place in the table.
-using field_bits = std::bitset<64>;
+using field_bits = std::bitset<128>;
 struct fields_read {
   field_bits given;
   field_bits refused;

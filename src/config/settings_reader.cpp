@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/reader.hpp"
+#include "config/webhook_reader.hpp"
 
 #include <utility>
 
 namespace polypool::config {
 namespace {
 
-const std::vector<std::string_view> sections{"connections", "groups", "server", "logging", "environments"};
+const std::vector<std::string_view> sections{"connections", "groups", "server", "logging", "webhooks", "environments"};
 
 template <class Target>
 void read_section(reading& with, const node& root, std::string_view name, std::span<const field<Target>> fields,
@@ -93,6 +94,7 @@ settings read_settings(reading& with, const node& root) {
   });
   read_section(with, root, "server", server_fields(), out.server);
   read_section(with, root, "logging", logging_fields(), out.logging);
+  read_webhooks(with, root, out.webhooks);
   check_listen(with, root);
   check_settings(out, [&](std::string_view field, std::string what) {
     const auto* known = find_field(fields, field);

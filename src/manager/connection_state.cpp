@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/connection_state.hpp"
 
+#include "manager/health_track.hpp"
 #include "manager/redis_sharing.hpp"
 
 #include <polypool/config_changes.hpp>
@@ -53,19 +54,9 @@ connection_state::connection_state(config::connection configuration, std::shared
 
 connection_state::~connection_state() = default;
 
-void connection_state::tell(event_kind kind, std::string from, std::string to, std::string detail) const noexcept {
-  connection_event happened;
-  happened.kind = kind;
-  try {
-    happened.connection = name_;
-  } catch (...) {
-    return;  // no memory for it
-  }
-  happened.type = type_;
-  happened.from = std::move(from);
-  happened.to = std::move(to);
-  happened.detail = std::move(detail);
-  around_->events->publish(std::move(happened));
+void connection_state::tell(event_kind kind, std::string_view from, std::string_view to,
+                            std::string_view detail) const noexcept {
+  around_->events->publish(kind, name_, type_, from, to, detail);
 }
 
 config::connection connection_state::configuration() const {
@@ -115,7 +106,7 @@ void connection_state::breaker_changed(const breaker_change& change) const noexc
     log_.info("breaker", "the circuit breaker changed",
               {{"connection", name_}, {"state", std::string(to_string(change.to))}, {"reason", change.reason}});
   }
-  tell(kind, std::string(to_string(change.from)), std::string(to_string(change.to)), change.reason);
+  tell(kind, to_string(change.from), to_string(change.to), change.reason);
 }
 
 bool connection_state::counts_as_failure(const error& why) const noexcept {
@@ -221,13 +212,16 @@ pool& connection_state::make_pool() {
     // closes every pool before.
     const std::shared_ptr<background> unowned(std::shared_ptr<void>(), &around_->work);
     const auto open = [self = weak_from_this()] { return open_session(self.lock()); };
-    made_pool_ = std::make_unique<pool>(options_of_pool(), open, unowned, log_);
+    auto options = options_of_pool();
+    options.told = [self = weak_from_this()](const pool_incident& what) {
+      if (const auto held = self.lock()) held->heed(what);
+    };
+    made_query_times_ = std::make_unique<latency_histogram>();
+    query_times_.store(made_query_times_.get(), std::memory_order_release);
+    made_pool_ = std::make_unique<pool>(std::move(options), open, unowned, log_);
     pool_.store(made_pool_.get(), std::memory_order_release);
   }
-  if (!monitor_stop_.stop_possible() && limits_->health_check_interval > duration::zero()) {
-    monitor_stop_ = std::stop_source();
-    around_->work.spawn(monitor(monitor_stop_.get_token()));
-  }
+  start_monitor_locked();
   return *made_pool_;
 }
 
@@ -283,11 +277,11 @@ task<void> connection_state::connect() {
       co_await std::move(closing);
     }
     phase_.compare_exchange_strong(expected, connection_phase::registered);
-    set_health(health_status::unhealthy, failure->cause(), {});
+    failed_to_connect(*failure);
     throw failure->at(name_, "connect");
   }
   phase_.compare_exchange_strong(expected, connection_phase::connected);
-  if (!group_) set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+  if (!group_) connected();
 }
 
 task<void> connection_state::reconnect() {
@@ -307,11 +301,11 @@ task<void> connection_state::reconnect() {
   }
   if (failure) {
     reconnects_failed_.fetch_add(1, std::memory_order_relaxed);
-    set_health(health_status::unhealthy, failure->cause(), {});
+    failed_to_connect(*failure);
     throw failure->at(name_, "reconnect");
   }
   reconnects_succeeded_.fetch_add(1, std::memory_order_relaxed);
-  set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", {});
+  connected();
 }
 
 task<void> connection_state::close(duration drain, duration force, connection_phase finally) {
@@ -337,7 +331,7 @@ task<void> connection_state::close(duration drain, duration force, connection_ph
   }
   auto expected = connection_phase::closing;
   phase_.compare_exchange_strong(expected, connection_phase::closed);
-  set_health(health_status::unknown, "Connection '" + name_ + "' is closed", {});
+  ended();
 }
 
 void connection_state::resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle) {
@@ -381,6 +375,8 @@ connection_statistics connection_state::statistics() const {
   now.reconnects_succeeded = reconnects_succeeded_.load(std::memory_order_relaxed);
   now.reconnects_failed = reconnects_failed_.load(std::memory_order_relaxed);
   now.health_checks = health_checks_.load(std::memory_order_relaxed);
+  now.health_checks_failed = health_checks_failed_.load(std::memory_order_relaxed);
+  if (const auto* times = query_times_.load(std::memory_order_acquire)) now.query_times = times->snapshot();
   now.health_check_time = duration(health_check_time_.load(std::memory_order_relaxed));
   now.health_check_durations = health_check_durations_.snapshot();
   now.last_health_check = duration(last_health_check_.load(std::memory_order_relaxed));

@@ -18,6 +18,7 @@
 namespace polypool::detail {
 
 class redis_sharing;
+class health_track;
 
 /// What the connections of a manager have in common.
 struct surroundings {
@@ -64,6 +65,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   void mark_by_hand() noexcept { by_hand_.store(true, std::memory_order_relaxed); }
   health_status health() const noexcept { return health_.load(std::memory_order_acquire); }
   connection_health last_health() const;
+  std::vector<health_record> health_history() const;
   task<void> connect();
   task<void> reconnect();
   /// @param finally `closed` or `removed`
@@ -86,21 +88,32 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   /// The limit of calls at once over all connections; null without one.
   bulkhead* total_places() const noexcept { return around_->total_places.get(); }
   bool counts_as_failure(const error& why) const noexcept;
+  /// Checks now, and tells what this check saw; it counts as one towards health().
   task<connection_health> check_health();
+  /// Lets it be checked on its schedule, from its first use on; or no more.
+  void start_monitor();
+  void stop_monitor();
+  bool monitored() const;
+  /// The circuit breaker of its calls; nothing where there is none.
+  std::optional<breaker_snapshot> breaker_view() const;
   task<server_info> describe();
   connection_statistics statistics() const;
   void count_query(bool failed) noexcept {
     queries_.fetch_add(1, std::memory_order_relaxed);
     if (failed) errors_.fetch_add(1, std::memory_order_relaxed);
   }
-  void count_query(bool failed, duration) noexcept { count_query(failed); }
+  /// The same with the time that it took.
+  void count_query(bool failed, duration took) noexcept {
+    count_query(failed);
+    if (auto* times = query_times_.load(std::memory_order_acquire)) times->record(took);
+  }
   /// A call was made again, or would have been but for the budget.
   void count_retry(bool made) noexcept {
     (made ? retries_ : retries_left_out_).fetch_add(1, std::memory_order_relaxed);
   }
   const log::logger& log() const noexcept { return log_; }
   /// Publishes that something happened to this connection.
-  void tell(event_kind kind, std::string from, std::string to, std::string detail) const noexcept;
+  void tell(event_kind kind, std::string_view from, std::string_view to, std::string_view detail) const noexcept;
 
   /// Null unless it stands for several connections; set once, before anybody else knows it.
   group_router* group() const noexcept { return group_.get(); }
@@ -114,14 +127,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   void retire_sessions() noexcept;
   /// Whether its pool could not open a session when it last tried.
   bool cannot_connect() const;
-  /// What somebody else has found out about its health.
-  void report(health_status status, std::string detail, std::optional<server_info> server) {
-    auto expected = connection_phase::registered;
-    if (status != health_status::unhealthy) {
-      phase_.compare_exchange_strong(expected, connection_phase::connected);
-    }
-    set_health(status, std::move(detail), {}, std::move(server));
-  }
+  /// What somebody else has found out about its health; counts at once.
+  void report(health_status status, std::string reason, std::optional<server_info> server);
 
  private:
   pool& make_pool();
@@ -134,10 +141,21 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   void require_open() const;
   task<server_info> probe_once();
   task<void> monitor(std::stop_token stop);
-  task<void> reconnect_until(std::stop_token stop);
-  /// @param server what it said of itself; without it, what it said last stays
-  void set_health(health_status status, std::string detail, duration latency,
-                  std::optional<server_info> server = std::nullopt);
+  void start_monitor_locked();
+  bool unsettled() const;
+  void heed(const pool_incident& what) const noexcept;
+
+  // health.cpp
+  struct finding;
+  connection_health note(finding seen);
+  void connected();
+  void failed_to_connect(const error& why);
+  void ended();
+  bool busy_and_alive(finding& seen);
+  void answered() noexcept;
+  std::string shortcomings(const finding& seen) const;
+  std::string standing_reason(const finding& seen) const;
+  std::string health_sentence(health_status status, const std::string& reason) const;
 
   const std::string name_;
   endpoint where_;
@@ -163,6 +181,10 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   std::unique_ptr<pool> made_pool_;
   std::unique_ptr<connection_health> last_health_;
   std::shared_ptr<connection_state> successor_;
+  std::unique_ptr<health_track> track_;  // from the first check on
+  std::unique_ptr<latency_histogram> made_query_times_;
+  std::atomic<latency_histogram*> query_times_{nullptr};  // made with the pool
+  bool monitor_wanted_ = true;
   std::atomic<redis_sharing*> redis_{nullptr};  // what made_redis_ owns, for readers without the lock
   std::unique_ptr<redis_sharing> made_redis_;
   std::atomic<safeguards*> guards_{nullptr};  // what made_guards_ owns, for readers without the lock
@@ -170,7 +192,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   std::stop_source monitor_stop_{std::nostopstate};
   std::atomic<std::uint64_t> queries_{0}, errors_{0}, reconnects_succeeded_{0}, reconnects_failed_{0};
   std::atomic<std::uint64_t> retries_{0}, retries_left_out_{0};
-  std::atomic<std::uint64_t> health_checks_{0};
+  std::atomic<std::uint64_t> health_checks_{0}, health_checks_failed_{0};
   std::atomic<duration::rep> health_check_time_{0}, last_health_check_{0};
   duration_histogram health_check_durations_;
 };

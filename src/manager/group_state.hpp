@@ -44,8 +44,6 @@ class group_state final : public group_router, public std::enable_shared_from_th
   const std::vector<std::shared_ptr<connection_state>>& members() const noexcept override { return members_; }
 
  private:
-  // Until there is a word for serving with a part of it missing.
-  static constexpr health_status missing_a_member = health_status::healthy;
   struct answer {
     std::optional<server_info> said;  // nothing: it did not answer
     std::string problem;

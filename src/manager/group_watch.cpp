@@ -316,7 +316,7 @@ void group_state::act_on(news happened) {
 
 void group_state::report_health(connection_state& host) {
   health_status found = health_status::healthy;
-  std::string text;
+  std::string reason;
   std::optional<server_info> server;
   {
     const std::scoped_lock lock(mutex_);
@@ -329,18 +329,15 @@ void group_state::report_health(connection_state& host) {
     if (!asked) return;
     if (!serves()) {
       found = health_status::unhealthy;
-      text = "Connection '" + config_.name +
-             "' is unhealthy: " + (failover() ? machine_.decision().why : std::string("no member can be reached"));
+      reason = failover() ? machine_.decision().why : std::string("no member can be reached");
     } else if (!missing.empty()) {
-      found = missing_a_member;
-      text = "Connection '" + config_.name + "' works without " + missing;
-    } else {
-      text = "Connection '" + config_.name + "' is healthy";
+      found = health_status::degraded;
+      reason = "it works without " + missing;
     }
     const auto& decided = machine_.decision();
     if (failover() && decided.primary) server = seen_[*decided.primary].said;
   }
-  host.report(found, std::move(text), std::move(server));
+  host.report(found, std::move(reason), std::move(server));
 }
 
 }  // namespace polypool::detail

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Health checks and reconnecting: one task per connection in use, none for the others.
+// Health checks: what one sees, and what the connection counts as after several.
 #include "manager/connection_state.hpp"
+#include "manager/health_track.hpp"
+
+#include <polypool/duration.hpp>
 
 #include <algorithm>
 
@@ -14,6 +17,8 @@ std::string_view to_string(health_status status) noexcept {
       return "healthy";
     case health_status::unhealthy:
       return "unhealthy";
+    case health_status::degraded:
+      return "degraded";
   }
   return "unknown";
 }
@@ -24,7 +29,27 @@ namespace {
 
 constexpr duration probe_limit = std::chrono::seconds(5);
 
+bool saturated(const pool_statistics& numbers) noexcept {
+  return numbers.waiting > 0 && numbers.idle == 0 && numbers.open >= numbers.max_open;
+}
+
+std::string saturation(const pool_statistics& numbers) {
+  return "all " + std::to_string(numbers.max_open) + " sessions are busy and " + std::to_string(numbers.waiting) +
+         " callers wait";
+}
+
+void append(std::string& reasons, const std::string& another) { reasons += (reasons.empty() ? "" : "; ") + another; }
+
 }  // namespace
+
+// What one check saw, before it counts.
+struct connection_state::finding {
+  health_status status = health_status::healthy;
+  std::string reason;  // why it is not healthy
+  duration latency{};
+  std::optional<server_info> server;
+  bool decides = false;  // from connecting or closing: counts at once
+};
 
 connection_health connection_state::last_health() const {
   const std::scoped_lock lock(mutex_);
@@ -36,28 +61,117 @@ connection_health connection_state::last_health() const {
   return unknown;
 }
 
-void connection_state::set_health(health_status status, std::string detail, duration latency,
-                                  std::optional<server_info> server) {
-  auto fresh = std::make_unique<connection_health>();
-  fresh->name = name_;
-  fresh->type = type_;
-  fresh->status = status;
-  fresh->detail = std::move(detail);
-  fresh->latency = latency;
-  fresh->checked_at = std::chrono::system_clock::now();
-  const auto before = health_.exchange(status, std::memory_order_acq_rel);
-  if (before != status && status == health_status::unhealthy) {
-    log_.warning("health", "connection is unhealthy", {{"connection", name_}, {"error", fresh->detail}});
-  } else if (before == health_status::unhealthy && status == health_status::healthy) {
+std::vector<health_record> connection_state::health_history() const {
+  const std::scoped_lock lock(mutex_);
+  return track_ ? track_->history() : std::vector<health_record>();
+}
+
+std::string connection_state::health_sentence(health_status status, const std::string& reason) const {
+  std::string text = "Connection '" + name_ + "' is " + std::string(to_string(status));
+  if (!reason.empty()) text += ": " + reason;
+  return text;
+}
+
+// "1 of 3 failures in a row make it unhealthy", where what it counts as is not what the last check saw.
+std::string connection_state::standing_reason(const finding& seen) const {
+  const bool failed = seen.status == health_status::unhealthy;
+  if (failed && track_->status() == health_status::degraded) {
+    return "a check failed, the " + std::to_string(track_->failures()) + ". of " +
+           std::to_string(limits_->unhealthy_after) + " in a row that make it unhealthy: " + seen.reason;
+  }
+  if (!failed && track_->status() == health_status::unhealthy) {
+    return "it answers again, the " + std::to_string(track_->successes()) + ". of " +
+           std::to_string(limits_->healthy_after) + " good checks in a row that it takes";
+  }
+  return seen.reason;
+}
+
+// Counts a finding. @return what was seen, for whoever asked
+connection_health connection_state::note(finding seen) {
+  connection_health out;
+  out.name = name_;
+  out.type = type_;
+  out.status = seen.status;
+  out.detail = health_sentence(seen.status, seen.reason);
+  out.latency = seen.latency;
+  out.checked_at = std::chrono::system_clock::now();
+  if (seen.status == health_status::unknown) out.detail = "Connection '" + name_ + "' is closed";
+  health_track::step step;
+  std::string standing;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (seen.server) out.server = std::move(*seen.server);
+    if (!seen.server && last_health_) out.server = last_health_->server;
+    const auto now = phase();
+    const bool ended = now == connection_phase::closed || now == connection_phase::removed;
+    if (ended && seen.status != health_status::unknown) return out;  // whoever closed it had the last word
+    if (!track_) {
+      // Closing what was never used: nothing to remember.
+      if (seen.status == health_status::unknown) return out;
+      track_ = std::make_unique<health_track>();
+    }
+    step = seen.decides ? track_->decide(seen.status)
+                        : track_->note(seen.status, {limits_->unhealthy_after, limits_->healthy_after});
+    health_.store(step.after, std::memory_order_release);
+    if (seen.status != health_status::unknown) {
+      track_->remember({out.checked_at, seen.latency, seen.status, step.after, seen.reason});
+    }
+    auto fresh = std::make_unique<connection_health>(out);
+    fresh->status = step.after;
+    if (seen.status != health_status::unknown) fresh->detail = health_sentence(step.after, standing_reason(seen));
+    last_health_ = std::move(fresh);
+    standing = last_health_->detail;
+    // Under the lock, so that events come in the order of what they tell; publishing only copies.
+    if (step.began_failing) tell(event_kind::connection_error, "", "", seen.reason);
+    if (step.answered_again) tell(event_kind::connection_recovery, "", "", standing);
+    if (step.before != step.after) {
+      tell(event_kind::health_change, to_string(step.before), to_string(step.after), standing);
+    }
+  }
+  if (step.before != step.after && step.after == health_status::unhealthy) {
+    log_.warning("health", "connection is unhealthy", {{"connection", name_}, {"error", standing}});
+  } else if (step.before != step.after && step.after == health_status::degraded) {
+    log_.warning("health", "connection is degraded", {{"connection", name_}, {"error", standing}});
+  } else if (step.after == health_status::healthy && step.before != step.after &&
+             step.before != health_status::unknown) {
     log_.info("health", "connection is healthy again", {{"connection", name_}});
   }
-  const std::scoped_lock lock(mutex_);
-  if (server) {
-    fresh->server = std::move(*server);
-  } else if (last_health_) {
-    fresh->server = std::move(last_health_->server);
-  }
-  last_health_ = std::move(fresh);
+  return out;
+}
+
+void connection_state::connected() {
+  finding sure;
+  sure.decides = true;
+  note(std::move(sure));
+}
+void connection_state::failed_to_connect(const error& why) {
+  finding sure;
+  sure.status = health_status::unhealthy;
+  sure.reason = why.cause();
+  sure.decides = true;
+  note(std::move(sure));
+}
+void connection_state::report(health_status status, std::string reason, std::optional<server_info> server) {
+  auto expected = connection_phase::registered;
+  if (status != health_status::unhealthy) phase_.compare_exchange_strong(expected, connection_phase::connected);
+  finding sure;
+  sure.status = status;
+  sure.reason = std::move(reason);
+  sure.server = std::move(server);
+  sure.decides = true;
+  note(std::move(sure));
+}
+void connection_state::ended() {
+  finding sure;
+  sure.status = health_status::unknown;
+  sure.decides = true;
+  note(std::move(sure));
+}
+
+std::optional<breaker_snapshot> connection_state::breaker_view() const {
+  const safeguards* made = guards_.load(std::memory_order_acquire);
+  if (!made) return std::nullopt;
+  return made->breaker.snapshot(time_.coarse_now());
 }
 
 // A sign of life from the server, and what it is now, on a session that is nobody's at the time.
@@ -70,6 +184,47 @@ task<server_info> connection_state::probe_once() {
   co_return co_await std::move(asking);
 }
 
+// Trials may pass its circuit breaker: somebody saw the server.
+void connection_state::answered() noexcept {
+  if (auto* made = guards_.load(std::memory_order_acquire)) made->breaker.server_answered(time_.now());
+}
+
+// Why a server that answers is not as well as it could be.
+std::string connection_state::shortcomings(const finding& seen) const {
+  std::string reasons;
+  if (limits_->slow_probe > duration::zero() && seen.latency > limits_->slow_probe) {
+    append(reasons, "its check took " + format_duration_short(seen.latency));
+  }
+  if (seen.server && seen.server->lag && limits_->max_replica_lag > duration::zero() &&
+      *seen.server->lag > limits_->max_replica_lag) {
+    append(reasons, "it is " + format_duration_short(*seen.server->lag) + " behind its primary");
+  }
+  if (const auto breaker = breaker_view(); breaker && breaker->state != breaker_state::closed) {
+    append(reasons, "its circuit breaker is " + std::string(to_string(breaker->state)));
+  }
+  if (const pool* made = pool_.load(std::memory_order_acquire)) {
+    if (const auto numbers = made->statistics(); saturated(numbers)) append(reasons, saturation(numbers));
+  }
+  return reasons;
+}
+
+// Nothing is asked of a pool in which users wait already, as long as their calls succeed: that is a sign of life.
+bool connection_state::busy_and_alive(finding& seen) {
+  const auto good = queries_.load(std::memory_order_relaxed) - errors_.load(std::memory_order_relaxed);
+  std::uint64_t before = good;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (track_) before = std::exchange(track_->successes_before, good);
+  }
+  const pool* made = pool_.load(std::memory_order_acquire);
+  if (!made || good <= before) return false;
+  const auto numbers = made->statistics();
+  if (!saturated(numbers)) return false;
+  seen.status = health_status::degraded;
+  seen.reason = saturation(numbers);
+  return true;
+}
+
 task<connection_health> connection_state::check_health() {
   const auto keep = shared_from_this();
   if (group_) {
@@ -77,72 +232,36 @@ task<connection_health> connection_state::check_health() {
     co_await std::move(looking);
     co_return last_health();
   }
-  const auto queries_before = queries_.load() - errors_.load();
+  finding seen;
+  if (busy_and_alive(seen)) co_return note(std::move(seen));
+  const auto good_before = queries_.load() - errors_.load();
   const auto started = time().now();
   std::optional<error> failure;
-  std::optional<server_info> server;
   try {
-    server = co_await with_timeout(probe_limit, probe_once());
+    seen.server = co_await with_timeout(probe_limit, probe_once());
   } catch (const error& e) {
     failure.emplace(e);
   }
-  const auto took = time().now() - started;
+  seen.latency = time().now() - started;
   health_checks_.fetch_add(1, std::memory_order_relaxed);
-  health_check_time_.fetch_add(took.count(), std::memory_order_relaxed);
-  health_check_durations_.record(took);
-  last_health_check_.store(took.count(), std::memory_order_relaxed);
+  health_check_time_.fetch_add(seen.latency.count(), std::memory_order_relaxed);
+  health_check_durations_.record(seen.latency);
+  last_health_check_.store(seen.latency.count(), std::memory_order_relaxed);
   // A pool so busy that not even the probe gets a session, but whose queries succeed, has a living server.
-  const bool saturated = failure && failure->code() == errc::pool_timeout;
-  const bool progress = queries_.load() - errors_.load() > queries_before;
-  if (!failure) {
-    set_health(health_status::healthy, "Connection '" + name_ + "' is healthy", took, std::move(server));
-  } else if (saturated && progress) {
-    set_health(health_status::healthy, "Connection '" + name_ + "' is healthy; all its sessions are busy", took);
-  } else {
-    set_health(health_status::unhealthy, "Connection '" + name_ + "' is unhealthy: " + failure->cause(), took);
+  const bool progress = queries_.load() - errors_.load() > good_before;
+  if (!failure) answered();
+  if (failure && failure->code() == errc::pool_timeout && progress) {
+    seen.status = health_status::degraded;
+    seen.reason = "all its sessions are busy";
+  } else if (failure) {
+    health_checks_failed_.fetch_add(1, std::memory_order_relaxed);
+    seen.status = health_status::unhealthy;
+    seen.reason = failure->cause();
+  } else if (auto reasons = shortcomings(seen); !reasons.empty()) {
+    seen.status = health_status::degraded;
+    seen.reason = std::move(reasons);
   }
-  co_return last_health();
-}
-
-task<void> connection_state::monitor(std::stop_token stop) {
-  const auto keep = shared_from_this();
-  std::uint64_t round = sequence_;
-  for (;;) {
-    // A tenth of spread, so that the checks of many connections do not fall together.
-    const auto interval = limits_->health_check_interval;
-    const auto spread = interval / 10 * static_cast<std::int64_t>(round++ * 7 % 10) / 10;
-    task<wait_result> pausing = sleep_for(interval - spread);
-    const wait_result paused = co_await with_stop(stop, std::move(pausing));
-    if (paused != wait_result::ready || stop.stop_requested()) co_return;
-    if (phase() != connection_phase::connected) continue;
-    task<connection_health> checking = check_health();
-    const connection_health found = co_await with_stop(stop, std::move(checking));
-    if (stop.stop_requested()) co_return;
-    if (found.status == health_status::unhealthy && limits_->enable_auto_reconnect) {
-      task<void> again = reconnect_until(stop);
-      co_await std::move(again);
-    }
-  }
-}
-
-// Tries to get a session, with backoff, until it works. The pool is not torn down for it: sessions that still work
-// stay.
-task<void> connection_state::reconnect_until(std::stop_token stop) {
-  auto delay = limits_->retry_delay;
-  while (!stop.stop_requested()) {
-    task<wait_result> pausing = sleep_for(delay);
-    const wait_result paused = co_await with_stop(stop, std::move(pausing));
-    if (paused != wait_result::ready || phase() != connection_phase::connected) co_return;
-    task<connection_health> checking = check_health();
-    const connection_health found = co_await with_stop(stop, std::move(checking));
-    if (stop.stop_requested()) co_return;
-    if (found.status == health_status::healthy) {
-      reconnects_succeeded_.fetch_add(1, std::memory_order_relaxed);
-      co_return;
-    }
-    reconnects_failed_.fetch_add(1, std::memory_order_relaxed);
-    delay = std::min(delay * 2, limits_->retry_max_delay);
-  }
+  co_return note(std::move(seen));
 }
 
 }  // namespace detail

@@ -123,6 +123,10 @@ redis_database manager::redis() const { return {core_, nullptr}; }
 health_report manager::health_check() { return run_on(*core_, core_->check_health()); }
 task<health_report> manager::async_health_check() { return keeping(core_, core_->check_health()); }
 health_report manager::health() const { return core_->last_health(); }
+bool manager::is_healthy() const { return core_->is_healthy(); }
+void manager::start_monitor() { core_->start_monitor(); }
+void manager::stop_monitor() { core_->stop_monitor(); }
+bool manager::monitoring() const noexcept { return core_->monitoring(); }
 
 manager_statistics manager::statistics() const {
   manager_statistics all;
@@ -131,6 +135,7 @@ manager_statistics manager::statistics() const {
     entry.active = core_->is_active(*state);
     all.healthy += entry.health == health_status::healthy;
     all.unhealthy += entry.health == health_status::unhealthy;
+    all.degraded += entry.health == health_status::degraded;
   }
   all.total = all.connections.size();
   return all;
@@ -186,6 +191,7 @@ config::database_type connection::type() const noexcept { return now()->type(); 
 database_kind connection::kind() const noexcept { return now()->kind(); }
 connection_phase connection::phase() const noexcept { return now()->phase(); }
 health_status connection::health() const noexcept { return now()->health(); }
+std::vector<health_record> connection::health_history() const { return now()->health_history(); }
 bool connection::critical() const noexcept { return core_->is_critical(*now()); }
 bool connection::active() const { return core_->is_active(*now()); }
 const std::map<std::string, std::string>& connection::tags() const noexcept { return now()->tags(); }

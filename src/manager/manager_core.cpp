@@ -72,6 +72,7 @@ manager_core::manager_core(config::settings configuration, manager_options optio
           config::defaults_for(config::database_type::redis, settings_.defaults))) {
   auto problems = config::validate(settings_);
   if (!problems.empty()) throw config::configuration_error(std::move(problems));
+  events().deliver_on(*work_);
   auto connections = std::move(settings_.connections);
   settings_.connections.clear();
   names_in(name_space::databases).reserve(connections.size());
@@ -118,8 +119,10 @@ connection_pointer manager_core::make_state(config::connection configuration, co
   auto limits = own == *inherited ? inherited : std::make_shared<const config::tuning>(own);
   const auto type = configuration.type;
   auto its_log = configuration.enable_logging ? log_ : log_.silenced();
-  return std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type), around_,
-                                            std::move(its_log), sequence_.fetch_add(1));
+  auto state = std::make_shared<connection_state>(std::move(configuration), std::move(limits), driver_for(type),
+                                                  around_, std::move(its_log), sequence_.fetch_add(1));
+  if (!monitoring()) state->stop_monitor();
+  return state;
 }
 
 connection_pointer manager_core::insert(config::connection configuration) {

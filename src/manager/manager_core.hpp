@@ -77,12 +77,19 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   void require_open(std::string_view operation) const;
   task<health_report> check_health();
   health_report last_health() const;
+  bool is_healthy() const;
+  void start_monitor();
+  void stop_monitor();
+  bool monitoring() const noexcept { return monitoring_.load(std::memory_order_relaxed); }
   connection_health annotate(connection_health found, const connection_state& state) const;
 
   background& work() const noexcept { return *work_; }
   clock& time() const noexcept { return time_; }
   const std::shared_ptr<background>& shared_work() const noexcept { return work_; }
-  void release_work() noexcept { work_.reset(); }
+  void release_work() noexcept {
+    events().end_delivery();
+    work_.reset();
+  }
   duration drain_timeout() const;
   duration force_timeout() const;
   event_bus& events() const noexcept { return *around_->events; }
@@ -131,6 +138,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   mutable std::atomic<std::uint64_t> sequence_{0};
   std::array<active_slot, 2> active_;
   std::atomic<bool> closing_{false};
+  std::atomic<bool> monitoring_{true};
 };
 
 }  // namespace polypool::detail

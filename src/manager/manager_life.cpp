@@ -2,6 +2,8 @@
 // What a manager does with all its connections at once.
 #include "manager/manager_core.hpp"
 
+#include <algorithm>
+
 namespace polypool {
 
 std::size_t health_report::count(health_status status) const noexcept {
@@ -32,14 +34,26 @@ task<void> try_connect(std::shared_ptr<attempts> list, std::size_t index) {
   (*list)[index].done = true;
 }
 
-task<void> check_one(connection_pointer state) {
-  task<connection_health> checking = state->check_health();
-  co_await std::move(checking);
+struct check {
+  connection_pointer state;
+  std::optional<connection_health> found;  // nothing: it was interrupted, or is not to be touched
+};
+using checks = std::vector<check>;
+
+task<void> check_one(std::shared_ptr<checks> list, std::size_t index) {
+  task<connection_health> checking = (*list)[index].state->check_health();
+  connection_health found = co_await std::move(checking);
+  (*list)[index].found.emplace(std::move(found));
 }
 
 task<void> close_one(connection_pointer state, duration drain, duration force, connection_phase finally) {
   task<void> closing = state->close(drain, force, finally);
   co_await std::move(closing);
+}
+
+void add_to(health_report& report, connection_health found) {
+  if (found.critical && found.status == health_status::unhealthy) report.healthy = false;
+  report.databases.push_back(std::move(found));
 }
 
 // Several failures in one text, a line each.
@@ -141,25 +155,57 @@ connection_health manager_core::annotate(connection_health found, const connecti
   return found;
 }
 
+// Tells what these checks saw, and for those that were not checked what they count as.
 task<health_report> manager_core::check_health() {
   const auto keep = shared_from_this();
-  std::vector<task<void>> work;
+  const auto list = std::make_shared<checks>();
   for (auto& state : all()) {
-    const bool untouched = state->phase() == connection_phase::registered && state->limits().lazy_connect;
-    if (!untouched) work.push_back(check_one(std::move(state)));
+    check& one = list->emplace_back();
+    one.state = std::move(state);
+  }
+  std::vector<task<void>> work;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const auto& state = *(*list)[i].state;
+    const bool untouched = state.phase() == connection_phase::registered && state.limits().lazy_connect;
+    if (!untouched) work.push_back(check_one(list, i));
   }
   task<wait_result> all_done = run_all(work_, std::move(work));
   co_await std::move(all_done);
-  co_return last_health();
+  health_report report;
+  for (auto& each : *list) {
+    connection_health found = each.found ? std::move(*each.found) : each.state->last_health();
+    add_to(report, annotate(std::move(found), *each.state));
+  }
+  co_return report;
 }
 
 health_report manager_core::last_health() const {
   health_report report;
-  for (const auto& state : all()) {
-    auto& entry = report.databases.emplace_back(annotate(state->last_health(), *state));
-    if (entry.critical && entry.status == health_status::unhealthy) report.healthy = false;
-  }
+  for (const auto& state : all()) add_to(report, annotate(state->last_health(), *state));
   return report;
+}
+
+bool manager_core::is_healthy() const {
+  return std::ranges::none_of(all(), [this](const connection_pointer& each) {
+    return each->health() == health_status::unhealthy && is_critical(*each);
+  });
+}
+
+void manager_core::start_monitor() {
+  require_open("start_monitor");
+  {
+    const std::shared_lock lock(mutex_);  // whoever registers now sees it or is in the list
+    monitoring_.store(true, std::memory_order_relaxed);
+  }
+  for (const auto& state : all()) state->start_monitor();
+}
+
+void manager_core::stop_monitor() {
+  {
+    const std::shared_lock lock(mutex_);
+    monitoring_.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& state : all()) state->stop_monitor();
 }
 
 }  // namespace detail

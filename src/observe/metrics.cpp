@@ -11,6 +11,7 @@ namespace {
 std::optional<bool> health_of(const connection_statistics& statistics) {
   switch (statistics.health) {
     case health_status::healthy:
+    case health_status::degraded:  // it serves
       return true;
     case health_status::unhealthy:
       return false;

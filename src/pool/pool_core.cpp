@@ -95,7 +95,10 @@ task<lease> pool_core::take(pointer core, std::source_location where) {
     waiter place(*core, where, dead.has_value());
     co_await place.in(env);
     item* const it = place.take();
-    if (place.failure()) throw error(*place.failure());
+    if (place.failure()) {
+      if (place.failure()->code() == errc::pool_queue_full) core->tell_exhausted(duration::zero(), where);
+      throw error(*place.failure());
+    }
     if (!it) break;
     lease mine(it);
     if (!core->stale(*it, core->time_.coarse_now())) co_return std::move(mine);
@@ -113,8 +116,11 @@ task<lease> pool_core::take(pointer core, std::source_location where) {
     core->suspect_idle(before, doomed);
   }
   const auto waited = core->time_.now() - started;
-  const guard lock(core->mutex_);
-  throw core->explain_timeout(waited, env.stop.stop_requested(), dead);
+  guard lock(core->mutex_);
+  error late = core->explain_timeout(waited, env.stop.stop_requested(), dead);
+  lock.unlock();
+  if (late.code() == errc::pool_timeout) core->tell_exhausted(waited, where);
+  throw late;
 }
 
 // Whether a session that was idle for long still lives.

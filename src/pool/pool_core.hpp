@@ -129,6 +129,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void suspect_idle(time_point since, departures& doomed) noexcept;
   std::vector<leak> find_leaks(time_point now);
   void report(const std::vector<leak>& leaks) const;
+  void tell(pool_incident what) const noexcept;
+  void tell_exhausted(duration waited, std::source_location where) noexcept;
   time_point next_event(time_point now) const noexcept;
   void clean_later(item& it, item_list& from, chore what, departures& doomed) noexcept;
   static task<void> clean(errand mine);
@@ -166,6 +168,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   time_point connect_failed_at_{};
   time_point retry_at_{};               // connecting failed: nothing that can wait is opened before this
   time_point next_look_ = no_deadline;  // of the maintenance
+  time_point exhaustion_told_{};        // a crowd of callers is one incident
   pool_statistics counters_;
   std::minstd_rand random_;
   std::atomic<std::thread::id> launching_{};  // who starts a background task right now

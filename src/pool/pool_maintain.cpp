@@ -98,7 +98,36 @@ void pool_core::report(const std::vector<leak>& leaks) const {
                   {"held", format_duration_short(each.held)},
                   {"leased_at", std::string(each.where.file_name()) + ":" + std::to_string(each.where.line())},
                   {"function", each.where.function_name()}});
+    pool_incident what;
+    what.kind = pool_incident::what::leak;
+    what.span = each.held;
+    what.where = each.where;
+    tell(what);
   }
+}
+
+void pool_core::tell(pool_incident what) const noexcept {
+  if (!options_.told) return;
+  {
+    const guard lock(mutex_);
+    what.in_use = static_cast<std::uint32_t>(in_use_.size());
+    what.max_open = options_.max_open;
+    what.waiting = waiting_;
+  }
+  options_.told(what);
+}
+
+void pool_core::tell_exhausted(duration waited, std::source_location where) noexcept {
+  const auto now = time_.now();
+  {
+    const guard lock(mutex_);
+    if (exhaustion_told_ != time_point{} && now - exhaustion_told_ < std::chrono::seconds(1)) return;
+    exhaustion_told_ = now;
+  }
+  pool_incident what;
+  what.span = waited;
+  what.where = where;
+  tell(what);
 }
 
 time_point pool_core::next_event(time_point now) const noexcept {

@@ -23,6 +23,7 @@ response status_answer(const context& shared) {
   summary["total"] = all.total;
   summary["healthy"] = all.healthy;
   summary["unhealthy"] = all.unhealthy;
+  summary["degraded"] = all.degraded;
   json::object data;
   data["connections"] = std::move(connections);
   data["summary"] = std::move(summary);
@@ -58,7 +59,7 @@ response test_answer(const std::vector<connection_health>& results) {
     auto entry = health_json(each);
     entry["name"] = json_text(each.name);
     connections.push_back(std::move(entry));
-    if (each.status == health_status::healthy) ++healthy;
+    if (is_serving(each.status)) ++healthy;
   }
   json::object data;
   data["connections"] = std::move(connections);

@@ -86,6 +86,15 @@ std::optional<std::string> decode_optional_name(std::string_view body, std::size
   return optional_string(parse_body(body, max_depth), "connectionName", name_required);
 }
 
+std::string decode_field(std::string_view body, std::string_view field, std::string_view missing,
+                         std::size_t max_depth) {
+  return required_string(parse_body(body, max_depth), field, missing);
+}
+
+std::string decode_action(std::string_view body, std::string_view allowed, std::size_t max_depth) {
+  return required_string(parse_body(body, max_depth), "action", "Action is required: " + std::string(allowed));
+}
+
 removal decode_removal(std::string_view body, std::size_t max_depth) {
   constexpr std::string_view both_required = "Type and connection name are required";
   const auto fields = parse_body(body, max_depth);

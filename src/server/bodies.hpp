@@ -50,6 +50,11 @@ std::string decode_connection_name(std::string_view body, std::size_t max_depth 
 std::string decode_environment(std::string_view body, std::size_t max_depth = default_json_depth);
 /// The same where the name may be left out.
 std::optional<std::string> decode_optional_name(std::string_view body, std::size_t max_depth = default_json_depth);
+/// A field that has to be there. @param missing the error text when it is not
+std::string decode_field(std::string_view body, std::string_view field, std::string_view missing,
+                         std::size_t max_depth = default_json_depth);
+/// `{action}`; @param allowed for the answer to a body without it
+std::string decode_action(std::string_view body, std::string_view allowed, std::size_t max_depth = default_json_depth);
 /// `{type, connectionName}`
 removal decode_removal(std::string_view body, std::size_t max_depth = default_json_depth);
 /// `{database?, redis?}`

@@ -35,7 +35,8 @@ context::context(polypool::manager& served, log::logger logger, std::size_t json
       max_json_depth(json_depth),
       health([&served] { return served.async_health_check(); }),
       metrics([&served] { return metrics_samples(served); }),
-      source(std::move(from)) {}
+      source(std::move(from)),
+      events(served.events()) {}
 
 void throw_not_found(const std::string& name, connection_kind kind) {
   const std::string what = kind == connection_kind::redis ? "Redis" : "Database";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/bodies.hpp"
+#include "server/event_stream.hpp"
 #include "server/router.hpp"
 #include "server/shared_health.hpp"
 
@@ -26,6 +27,7 @@ struct context {
   shared_health health;
   metrics_exporter metrics;
   const std::shared_ptr<configuration_source> source;  // null: nothing to read again
+  event_feed events;
   std::atomic<bool> shutting_down{false};
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
@@ -34,6 +36,8 @@ struct context {
 void add_multi_routes(router& routes, context& shared);
 void add_admin_routes(router& routes, context& shared);
 void add_group_routes(router& routes, context& shared);
+void add_breaker_routes(router& routes, context& shared);
+void add_monitor_routes(router& routes, context& shared);
 void add_probe_routes(router& routes, context& shared);
 void add_reload_routes(router& routes, context& shared);
 

@@ -108,6 +108,7 @@ admission admit(const request_head& head, const router& routes) {
     out.refusal = failure(400, "Bad request", "the request target has to be a path");
   } else {
     out.path = target.substr(0, target.find('?'));
+    if (out.path.size() < target.size()) out.query = target.substr(out.path.size() + 1);
     if (out.path.size() > 1 && out.path.ends_with('/')) out.path.pop_back();
     if (auto no_route = check_route(routes, out.method, out.path)) {
       out.refusal = std::move(*no_route);

@@ -27,6 +27,7 @@ struct admission {
   const handler* answer = nullptr;
   http_method method = http_method::other;
   std::string path;
+  std::string query;
   response refusal;  ///< when there is no answer
 };
 

@@ -17,13 +17,14 @@ bool is_database(config::database_type type) noexcept { return type != config::d
 
 json::object health_json(const connection_health& health) {
   json::object out;
-  out["healthy"] = health.status == health_status::healthy;
+  out["healthy"] = is_serving(health.status);
   out["status"] = to_string(health.status);
   out["detail"] = json_text(health.detail);
   out["latencyMs"] = milliseconds(health.latency);
   out["type"] = config::to_string(health.type);
   if (!health.server.version.empty()) out["version"] = json_text(health.server.version);
   out["role"] = to_string(health.server.role);
+  if (health.server.lag) out["lagMs"] = milliseconds(*health.server.lag);
   out["critical"] = health.critical;
   out["active"] = health.active;
   if (health.checked_at != std::chrono::system_clock::time_point{}) {
@@ -55,6 +56,36 @@ json::object pool_json(const pool_statistics& numbers) {
   return out;
 }
 
+// Of all time; buckets as [upper bound in ms, count], so that whoever asks twice knows what was in between.
+json::object latency_json(const latency_snapshot& times) {
+  json::object out;
+  out["count"] = times.count();
+  out["p50Ms"] = milliseconds(times.quantile(0.5));
+  out["p95Ms"] = milliseconds(times.quantile(0.95));
+  out["p99Ms"] = milliseconds(times.quantile(0.99));
+  json::array buckets;
+  for (std::size_t i = 0; i < latency_snapshot::size; ++i) {
+    if (times.counts[i] > 0) {
+      buckets.push_back(json::array{milliseconds(latency_snapshot::lower_bound(i + 1)), times.counts[i]});
+    }
+  }
+  out["buckets"] = std::move(buckets);
+  return out;
+}
+
+json::object breaker_json(const breaker_snapshot& breaker) {
+  json::object out;
+  out["state"] = to_string(breaker.state);
+  out["forced"] = breaker.forced;
+  out["calls"] = breaker.calls;
+  out["failures"] = breaker.failures;
+  out["slow"] = breaker.slow;
+  out["opened"] = breaker.opened;
+  out["refused"] = breaker.refused;
+  out["reason"] = json_text(breaker.reason);
+  return out;
+}
+
 json::object statistics_json(const connection_statistics& numbers) {
   json::object out;
   out["name"] = json_text(numbers.name);
@@ -67,7 +98,10 @@ json::object statistics_json(const connection_statistics& numbers) {
   out["reconnectsSucceeded"] = numbers.reconnects_succeeded;
   out["reconnectsFailed"] = numbers.reconnects_failed;
   out["healthChecks"] = numbers.health_checks;
+  out["healthChecksFailed"] = numbers.health_checks_failed;
   out["lastHealthCheckMs"] = milliseconds(numbers.last_health_check);
+  out["latency"] = latency_json(numbers.query_times);
+  out["breaker"] = breaker_json(numbers.breaker);
   out["pool"] = pool_json(numbers.pool);
   return out;
 }

@@ -15,6 +15,8 @@ boost::json::string json_text(std::string_view value);
 /// `{healthy, status, detail, latencyMs, type, critical, active, checkedAt}`
 boost::json::object health_json(const connection_health& health);
 boost::json::object pool_json(const pool_statistics& numbers);
+boost::json::object latency_json(const latency_snapshot& times);
+boost::json::object breaker_json(const breaker_snapshot& breaker);
 boost::json::object statistics_json(const connection_statistics& numbers);
 boost::json::object summary_json(const connection_summary& summary);
 

@@ -20,6 +20,8 @@ struct http_server::parts {
     server::add_probe_routes(*routes, shared);
     server::add_admin_routes(*routes, shared);
     server::add_group_routes(*routes, shared);
+    server::add_breaker_routes(*routes, shared);
+    server::add_monitor_routes(*routes, shared);
     server::add_multi_routes(*routes, shared);
     server::add_reload_routes(*routes, shared);
     return routes;

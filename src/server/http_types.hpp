@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,8 +20,25 @@ http_method parse_method(std::string_view text) noexcept;
 
 struct request {
   http_method method = http_method::get;
-  std::string path;  ///< without the query
+  std::string path;           ///< without the query
+  std::string query;          ///< what follows the `?`, as it came
+  std::string accept;         ///< the Accept header
+  std::string last_event_id;  ///< the Last-Event-ID header
   std::string body;
+};
+
+/// A body that goes on as long as there is something to tell. Belongs to the server's thread.
+class body_stream {
+ public:
+  virtual ~body_stream() = default;
+  /// What is to be sent now; empty when there is nothing at the moment.
+  virtual std::string next() = 0;
+  /// Nothing will come any more.
+  virtual bool over() const noexcept = 0;
+  /// Sent when there was nothing else for a while, so that both sides see that the other one lives.
+  virtual std::string_view heartbeat() const noexcept = 0;
+  /// Has `ready` called, from any thread, whenever there may be something again. Once, before the first next().
+  virtual void on_ready(std::function<void()> ready) = 0;
 };
 
 // Not an aggregate: g++ 12 miscompiles those in coroutines.
@@ -32,7 +50,8 @@ class response {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
-  std::string allow;  ///< the Allow header; empty: none
+  std::string allow;                    ///< the Allow header; empty: none
+  std::shared_ptr<body_stream> stream;  ///< instead of a body
 };
 
 /// Answers a request. The request outlives the task.

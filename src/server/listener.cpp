@@ -69,7 +69,7 @@ struct listener::state {
       : acceptor(listen(io, settings)),
         pause(io),
         drain_timer(io),
-        shared{io, settings, limits, routes, std::move(run), std::move(log), {}, 0, false, {}, {}},
+        shared{io, settings, limits, routes, std::move(run), std::move(log), {}, 0, false, 0, {}, {}},
         port(acceptor.local_endpoint().port()),
         address(text_of(acceptor.local_endpoint().address(), port)) {}
 

@@ -26,6 +26,7 @@ struct serving {
   std::set<session*> sessions;
   std::size_t turned_away = 0;  // of these sessions: only told that there are too many
   bool draining = false;
+  std::size_t streams = 0;  // sessions that are sending one
   std::stop_source stop;
   std::function<void()> on_last_gone;
 };

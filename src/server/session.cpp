@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One client: reads requests, writes answers. With listener.cpp, all that knows Beast.
+// One client: reads requests, writes answers.
+#include "server/session.hpp"
+
 #include "server/envelope.hpp"
-#include "server/gate.hpp"
-#include "server/serving.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 // g++ 12 takes the frame's own operator delete for a mistake once it has inlined its operator new.
@@ -28,17 +28,11 @@
 
 namespace polypool::server {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using asio::awaitable;
 using asio::redirect_error;
 using asio::use_awaitable;
-using asio::ip::tcp;
-using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t spare_buffer_bytes = 64 * 1024;      // beside the headers: what a client sent ahead
 constexpr duration linger_time = std::chrono::seconds(2);  // for a client to take the answer before its socket goes
 constexpr duration short_linger_time = std::chrono::milliseconds(200);  // when the server stops
 constexpr std::size_t linger_bytes = 8 * 1024 * 1024;                   // read and dropped meanwhile
@@ -61,6 +55,8 @@ std::optional<response> refusal_for(error_code ec, const serving& shared) {
   return std::nullopt;
 }
 
+}  // namespace
+
 std::string http_date() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm parts{};
@@ -69,65 +65,6 @@ std::string http_date() {
   const auto length = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   return {text.data(), length};
 }
-
-}  // namespace
-
-class session : public std::enable_shared_from_this<session> {
- public:
-  session(serving& shared, tcp::socket client)
-      : shared_(shared),
-        socket_(std::move(client)),
-        timer_(socket_.get_executor()),
-        buffer_(shared.limits.max_header_bytes + spare_buffer_bytes) {
-    shared_.sessions.insert(this);
-  }
-  ~session() {
-    shared_.sessions.erase(this);
-    if (turned_away_) --shared_.turned_away;
-    if (shared_.sessions.empty() && shared_.on_last_gone) shared_.on_last_gone();
-  }
-  session(const session&) = delete;
-
-  awaitable<void> serve();
-  awaitable<void> turn_away();
-  void count_as_turned_away() {
-    idle_ = false;
-    turned_away_ = true;
-    ++shared_.turned_away;
-  }
-  void close_when_idle() {
-    if (idle_) cut();
-  }
-  void cut() {
-    error_code ignored;
-    socket_.close(ignored);
-  }
-
- private:
-  using parser = http::request_parser<http::string_body>;
-
-  void arm(duration limit, bool reading);
-  void disarm() {
-    ++armed_;
-    timer_.cancel();
-  }
-  awaitable<bool> await_request();
-  awaitable<bool> serve_one();
-  awaitable<bool> read_body(parser& incoming);
-  awaitable<bool> refuse(error_code ec, bool head_only);
-  awaitable<bool> reply(const response& what, unsigned version, bool head_only, bool keep);
-  awaitable<void> linger();
-  request_head head_of(const parser& incoming) const;
-
-  serving& shared_;
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  boost::beast::flat_buffer buffer_;
-  unsigned armed_ = 0;  // tells a timer that was cancelled too late from the one that counts
-  bool timed_out_ = false;
-  bool idle_ = true;
-  bool turned_away_ = false;
-};
 
 // A socket whose receiving side is shut down, or that is closed, stays so; a mere cancel would miss an operation that
 // is just between two of its steps.
@@ -215,6 +152,9 @@ awaitable<bool> session::serve_one() {
   request asked;
   asked.method = admitted.method;
   asked.path = std::move(admitted.path);
+  asked.query = std::move(admitted.query);
+  asked.accept = incoming.get()[http::field::accept];
+  asked.last_event_id = incoming.get()["Last-Event-ID"];
   asked.body = std::move(incoming.get().body());
   auto work = shared_.run(*admitted.answer, asked, shared_.stop.get_token());
   const response result = co_await spawn(socket_.get_executor(), std::move(work), use_awaitable);
@@ -226,6 +166,7 @@ awaitable<bool> session::serve_one() {
                        {"status", std::to_string(result.status)},
                        {"microseconds", std::to_string(took.count())}});
   }
+  if (result.stream) co_return co_await send_stream(result, version, head_only);
   const bool keep = incoming.get().keep_alive();
   co_return co_await reply(result, version, head_only, keep);
 }

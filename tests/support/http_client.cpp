@@ -99,6 +99,13 @@ std::optional<http_reply> http_client::receive(bool to_head) {
 
 bool http_client::closed_by_server() { return buffer_.empty() && !read_more(); }
 
+bool http_client::wait_for_text(std::string_view text) {
+  while (buffer_.find(text) == std::string::npos) {
+    if (!read_more()) return false;
+  }
+  return true;
+}
+
 std::string http_client::receive_all() {
   while (read_more()) {
   }

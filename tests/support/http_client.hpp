@@ -32,6 +32,10 @@ class http_client {
   std::optional<http_reply> receive(bool to_head = false);
   /// Whether the server closes the connection without sending anything more.
   bool closed_by_server();
+  /// Reads until all that came after the last reply contains this text. @return false when the server closes before
+  bool wait_for_text(std::string_view text);
+  /// What came after the last reply so far.
+  const std::string& received() const noexcept { return buffer_; }
   /// Everything that comes until the server closes.
   std::string receive_all();
 

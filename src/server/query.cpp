@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/query.hpp"
+
+#include "base/utf8.hpp"
+#include "server/http_types.hpp"
+
+#include <algorithm>
+
+namespace polypool::server {
+namespace {
+
+int digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    const int first = i + 1 < text.size() ? digit(text[i + 1]) : -1;
+    const int second = i + 2 < text.size() ? digit(text[i + 2]) : -1;
+    if (first < 0 || second < 0) throw http_failure(400, "Bad request", "the query has a '%' without two digits");
+    out += static_cast<char>(first * 16 + second);
+    i += 2;
+  }
+  if (to_valid_utf8(out) != out) throw http_failure(400, "Bad request", "the query is not UTF-8");
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+}  // namespace
+
+query_list parse_query(std::string_view text) {
+  query_list out;
+  while (!text.empty()) {
+    const auto part = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    if (part.empty()) continue;
+    const auto equals = part.find('=');
+    const auto value = equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
+    out.emplace_back(decoded(part.substr(0, equals)), decoded(value));
+  }
+  return out;
+}
+
+bool accepts(std::string_view header, std::string_view type, bool exactly) {
+  header = trimmed(header);
+  if (header.empty()) return !exactly;
+  const std::string family(type.substr(0, type.find('/')));
+  while (!header.empty()) {
+    const auto range = header.substr(0, header.find(','));
+    header.remove_prefix(std::min(header.size(), range.size() + 1));
+    const auto name = lowered(trimmed(range.substr(0, range.find(';'))));
+    const auto weight = lowered(trimmed(range.substr(std::min(range.size(), name.size()))));
+    if (weight.find("q=0") != std::string::npos && weight.find_first_of("123456789") == std::string::npos) continue;
+    if (name == type || (!exactly && (name == "*/*" || name == family + "/*"))) return true;
+  }
+  return false;
+}
+
+}  // namespace polypool::server
