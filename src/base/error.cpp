@@ -170,8 +170,8 @@ disposition error::disposition() const noexcept { return state_->what_now; }
 bool error::poisons_session() const noexcept { return state_->poisons; }
 
 error& error::at(std::string_view connection, std::string_view operation) {
-  const bool news = (state_->connection.empty() && !connection.empty()) ||
-                    (state_->operation.empty() && !operation.empty());
+  const bool news =
+      (state_->connection.empty() && !connection.empty()) || (state_->operation.empty() && !operation.empty());
   if (!news) return *this;
   auto& s = writable();
   if (s.connection.empty()) s.connection = connection;

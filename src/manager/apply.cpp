@@ -215,7 +215,7 @@ void manager_core::follow_default(name_space where, const std::string& before, c
   if (!now) return choose_active(where, after);
   if (!now->gone() && !now->successor() && find(now->name(), where) == now) return;
   auto next = find(now->name(), where);
-  if (next) return slot(where).set(std::move(next));
+  if (next) return make_active(std::move(next), where);
   if (!after.empty()) return switch_active(after, where);
   promote_first_remaining(where);
 }
@@ -242,6 +242,8 @@ task<std::vector<config::change>> manager_core::apply(config::settings next, app
   follow_default(name_space::databases, before.default_connection, next.default_connection);
   follow_default(name_space::redis, before.default_redis, next.default_redis);
   for (const auto& each : list) {
+    if (!each.old) each.fresh->tell(event_kind::registered, "", "", each.fresh->target());
+    if (!each.fresh) each.old->tell(event_kind::removed, "", "", "");
     if (!each.old) continue;
     if (each.old->phase() == connection_phase::registered || each.old->phase() == connection_phase::closed) {
       task<void> closing = retire(each.old, duration::zero(), duration::zero());  // nothing to drain

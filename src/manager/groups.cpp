@@ -84,7 +84,8 @@ connection_pointer manager_core::add_group(config::group configuration) {
     fresh->mark_by_hand();
   }
   const auto where = name_space_of(*fresh);
-  if (!active(where) || fresh->name() == "default") slot(where).set(fresh);
+  fresh->tell(event_kind::registered, "", "", fresh->target());
+  if (!active(where) || fresh->name() == "default") make_active(fresh, where);
   return fresh;
 }
 

@@ -153,7 +153,8 @@ connection_pointer manager_core::add(config::connection configuration) {
     fresh = insert(std::move(configuration));
     fresh->mark_by_hand();
   }
-  if (!active(where) || fresh->name() == "default") slot(where).set(fresh);
+  fresh->tell(event_kind::registered, "", "", fresh->target());
+  if (!active(where) || fresh->name() == "default") make_active(fresh, where);
   return fresh;
 }
 
@@ -220,6 +221,7 @@ std::vector<connection_pointer> manager_core::all() const {
 
 void manager_core::take_out(const connection_pointer& gone) {
   const auto where = name_space_of(*gone);
+  bool was_mine = false;
   {
     const std::unique_lock lock(mutex_);
     auto& known = names_in(where);
@@ -232,11 +234,13 @@ void manager_core::take_out(const connection_pointer& gone) {
     // Somebody else may have been quicker, and another one may have the name by now.
     if (found != known.end() && found->second == gone) {
       known.erase(found);
+      was_mine = true;
       if (gone->group()) {
         for (const auto& member : gone->group()->members()) --member->memberships();
       }
     }
   }
+  if (was_mine) gone->tell(event_kind::removed, "", "", "");
   if (active(where) == gone) promote_first_remaining(where);
 }
 
@@ -248,7 +252,16 @@ void manager_core::promote_first_remaining(name_space where) {
       break;
     }
   }
-  slot(where).set(std::move(next));
+  make_active(std::move(next), where);
+}
+
+void manager_core::make_active(connection_pointer next, name_space where) {
+  const auto before = active(where);
+  if (before == next) return;
+  slot(where).set(next);
+  if (!before || (next && next->name() == before->name())) return;  // the first one, or another of the same name
+  const auto& told = next ? next : before;
+  told->tell(event_kind::active_changed, before->name(), next ? next->name() : "", "");
 }
 
 // Left open, a connection is critical when it is the only one.
@@ -281,7 +294,7 @@ void manager_core::switch_active(std::string_view name, name_space where) {
       throw_wrong_kind(*stray, where == name_space::redis ? database_kind::key_value : database_kind::sql, "switch");
     }
   }
-  slot(where).set(require(name, where));
+  make_active(require(name, where), where);
 }
 
 void manager_core::require_open(std::string_view operation) const {

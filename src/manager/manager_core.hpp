@@ -120,6 +120,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   task<void> retire(connection_pointer old, duration drain, duration force);
   void choose_active(name_space where, const std::string& configured);
   void promote_first_remaining(name_space where);
+  void make_active(connection_pointer next, name_space where);
   std::size_t size() const noexcept { return by_name_[0].size() + by_name_[1].size(); }
   std::string known_names(std::optional<name_space> where) const;  // for hints
 
