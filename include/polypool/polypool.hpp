@@ -12,6 +12,7 @@
 #include <polypool/manager.hpp>
 #include <polypool/pool.hpp>
 #include <polypool/result.hpp>
+#include <polypool/signals.hpp>
 #include <polypool/sql.hpp>
 #include <polypool/task.hpp>
 #include <polypool/value.hpp>

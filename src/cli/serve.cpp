@@ -5,6 +5,7 @@
 
 #include <polypool/manager.hpp>
 #include <polypool/server.hpp>
+#include <polypool/signals.hpp>
 #include <polypool/telemetry.hpp>
 #include <polypool/webhooks.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/signal_watch.hpp"
 
-#include <polypool/manager.hpp>
+#include <polypool/signals.hpp>
 
 #include <cerrno>
 #include <poll.h>

@@ -229,14 +229,10 @@ class fake_session final : public sql_session {
     server_->reset_fault_.raise_if_due();
     state_ = transaction_state::none;
     dirty_ = false;
-    co_return;
   }
   bool dirty() const noexcept override { return dirty_ || state_ != transaction_state::none; }
   bool broken() const noexcept override { return broken_ || interrupted_; }
-  void interrupt() noexcept override {
-    interrupted_ = true;
-    interruption_.set();
-  }
+  void interrupt() noexcept override { interrupted_ = true, interruption_.set(); }
   native_handle native() noexcept override {
     dirty_ = true;
     return {typeid(fake_server*), server_.get()};

@@ -76,7 +76,8 @@ TEST_F(RedisGroup, GoesOnWithoutADeadInstanceAndTakesItBack) {
   ASSERT_TRUE(wait_until(down));
   const auto without = shares(90);
   EXPECT_FALSE(without.contains("redis-2"));
-  EXPECT_EQ(manager_->get_redis("sessions").health_check().detail, "Connection 'sessions' is degraded: it works without redis-2");
+  EXPECT_EQ(manager_->get_redis("sessions").health_check().detail,
+            "Connection 'sessions' is degraded: it works without redis-2");
   servers_[1]->start();
   redis_admin(servers_[1]->address()).words({"SET", "who", "redis-2"});
   ASSERT_TRUE(wait_until([&] { return !down(); }));
