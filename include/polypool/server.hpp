@@ -48,7 +48,7 @@ class http_server {
   /// Listens and serves when this returns. Throws invalid_configuration for an address that is not loopback, and when
   /// it cannot listen there.
   /// @param settings host, port (0: any free one), the largest body, the time to receive a request
-  /// @param source for `reload` and `switch/environment`; without one they answer 501
+  /// @param source for `reload` and `switch/environment`; without one there are no such calls
   http_server(manager& manager, const config::server_settings& settings, log::logger log = {},
               const server_limits& limits = {}, std::shared_ptr<configuration_source> source = nullptr);
   /// Stops, with a short drain.

@@ -126,10 +126,6 @@ void fake_server::on_statement(answer give) {
   const std::scoped_lock lock(mutex_);
   answer_ = std::move(give);
 }
-void fake_server::set_lag(duration behind) {
-  const std::scoped_lock lock(mutex_);
-  lag_ = behind;
-}
 void fake_server::set_role(server_info::role_type role) {
   const std::scoped_lock lock(mutex_);
   role_ = role;

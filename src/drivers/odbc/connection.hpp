@@ -114,6 +114,7 @@ class connection {
   bool prepares(const prepared_statement& what) const noexcept;
   SQLRETURN execute_now(prepared_statement& what);
   bool run(prepared_statement& what, std::span<const value> values);
+  void forget_plan(const std::string& name) const noexcept;
   prepared_statement& begin(const statement& what, bool& rows);
   void read_all(prepared_statement& what, cell_block& out);
   bool more_results(prepared_statement& what);

@@ -186,6 +186,7 @@ void planner::sqlite() {
   refuse_schema("SQLite has no schemas");
   plan_.owns_data = owns_data(where_);
   add_if("Database", where_.database);
+  plan_.statement_cache = 0;    // what is prepared keeps its columns when the table gets others
   add_default("StepAPI", "1");  // rows one by one instead of all in memory
   add_default("FKSupport", "1");
   if (!plan_.owns_data) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace polypool::odbc {
 namespace {
@@ -22,6 +23,9 @@ std::string one_line(std::string_view text) {
   while (out.ends_with(' ')) out.pop_back();
   return out;
 }
+
+// A prepared statement of this name exists: psqlodbc names them by address, and forgets to drop some that failed.
+constexpr std::string_view name_taken = "42P05";
 
 // The codes of ODBC itself, where the database gave none.
 errc code_of_odbc(std::string_view sqlstate) noexcept {
@@ -252,9 +256,20 @@ error connect_error(std::span<const diagnostic> found, driver_family family, std
   return problem;
 }
 
+std::string plan_to_forget(const error& problem) {
+  if (problem.sqlstate() != name_taken) return {};
+  const std::string& words = problem.server_message();
+  const auto begin = words.find('"');
+  const auto end = words.find('"', begin + 1);
+  if (begin == words.npos || end == words.npos) return {};
+  auto name = words.substr(begin + 1, end - begin - 1);
+  const bool plain = std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+  return plain ? name : std::string();
+}
+
 bool is_stale_statement(const error& problem, const profile& with) noexcept {
   if (with.database == brand::postgres) {
-    return problem.sqlstate() == "26000" ||
+    return problem.sqlstate() == "26000" || problem.sqlstate() == name_taken ||
            (problem.sqlstate() == "0A000" && problem.server_message().contains("cached plan"));
   }
   return with.database == brand::mssql && problem.native_code() == 8179;  // no such prepared statement

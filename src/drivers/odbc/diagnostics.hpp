@@ -36,6 +36,9 @@ error statement_error(std::span<const diagnostic> found, const profile& with);
 error connect_error(std::span<const diagnostic> found, driver_family family, std::string_view place,
                     const secret& password);
 
+/// The name of a prepared statement of the server that has to go before another one can have it; else empty.
+std::string plan_to_forget(const error& problem);
+
 /// True when the complaint is that a prepared statement is out of date: preparing it again helps.
 bool is_stale_statement(const error& problem, const profile& with) noexcept;
 

@@ -146,6 +146,14 @@ void connection::close_cursor() {
   note_after(what.kind);
 }
 
+void connection::forget_plan(const std::string& name) const noexcept {
+  SQLHSTMT handle = nullptr;
+  if (name.empty() || !succeeded(SQLAllocHandle(SQL_HANDLE_STMT, handle_, &handle))) return;
+  const statement_handle owned(handle);
+  wide_text text = to_wide("DEALLOCATE \"" + name + '"');
+  SQLExecDirectW(handle, text.data(), SQL_NTS);  // what it says, the next attempt says again
+}
+
 prepared_statement& connection::begin(const statement& what, bool& rows) {
   close_cursor();
   prepared_statement* taken = &take(what.text());
@@ -154,6 +162,7 @@ prepared_statement& connection::begin(const statement& what, bool& rows) {
     rows = run(*taken, what.parameters());
   } catch (const error& problem) {
     if (transaction_ != state::none || !is_stale_statement(problem, profile_)) throw;
+    forget_plan(plan_to_forget(problem));
     cache_.erase(what.text());
     taken = &take(what.text());
     rows = run(*taken, what.parameters());

@@ -44,6 +44,7 @@ sql_database conformance::db(std::uint32_t sessions) {
     settings.drain_timeout = 5s;
     settings.force_timeout = 6s;
     settings.defaults.health_check_interval = 0s;
+    settings.defaults.circuit_breaker = false;  // half the calls of a test may fail on purpose
     settings.connections.push_back(place_->connection());
     settings.connections.front().overrides.max_open_conns = sessions;
     settings.connections.front().overrides.max_idle_conns = sessions;

@@ -55,6 +55,7 @@ const bool added = add_subject({
     .exact_numerics = false,
     .strict_types = false,
     .read_only_transactions = false,
+    .selects_run_at_once = false,
 });
 
 }  // namespace

@@ -58,6 +58,8 @@ struct subject {
   bool read_only_transactions = true;
   /// A reset may make a new connection underneath.
   bool reset_keeps_session = true;
+  /// A SELECT runs when it is sent, not only as its rows are fetched.
+  bool selects_run_at_once = true;
   /// A text may be several statements, since nothing separates them reliably (T-SQL).
   bool batches = false;
   /// An error in a transaction spoils all of it.

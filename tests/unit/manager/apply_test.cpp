@@ -173,6 +173,7 @@ TEST_F(apply, limits_for_all_and_the_active_one) {
 }
 
 TEST_F(apply, groups_follow_their_members) {
+  world.servers["b"]->set_role(server_info::role_type::replica);
   config::group pair;
   pair.name = "pair";
   pair.type = config::group_type::failover;
