@@ -13,18 +13,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class daemon_test : public cli_test {
- protected:
-  // A daemon on a free port, and its URL from what it printed.
-  void start() {
-    daemon_.emplace(words({"serve", "--listen", "127.0.0.1:0"}), options());
-    ASSERT_TRUE(daemon_->wait_for("Ctrl-C stops.")) << daemon_->wait(std::chrono::seconds(1)).err;
-    const auto begin = daemon_->out().find("http://");
-    url_ = daemon_->out().substr(begin, daemon_->out().find("/health", begin) - begin);
-  }
-  std::optional<child_process> daemon_;
-  std::string url_;
-};
+using daemon_test = daemon_cli_test;
 
 TEST_F(daemon_test, serves_tells_where_and_stops_on_a_signal) {
   for (const int signal : {SIGTERM, SIGINT}) {

@@ -6,10 +6,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +72,26 @@ INSERT INTO book VALUES (3, '', 12, x'');
   std::filesystem::path folder_;
   std::map<std::string, std::string> variables_;
   std::string input_;
+};
+
+// The same with a daemon on a free port.
+class daemon_cli_test : public cli_test {
+ protected:
+  // Its URL and port come from what it printed.
+  void start() {
+    daemon_.emplace(words({"serve", "--listen", "127.0.0.1:0"}), options());
+    ASSERT_TRUE(daemon_->wait_for("Ctrl-C stops.")) << daemon_->wait(std::chrono::seconds(1)).err;
+    const auto begin = daemon_->out().find("http://");
+    url_ = daemon_->out().substr(begin, daemon_->out().find("/health", begin) - begin);
+    port_ = static_cast<std::uint16_t>(std::stoi(url_.substr(url_.rfind(':') + 1)));
+  }
+  void stop() {
+    daemon_->send_signal(SIGTERM);
+    EXPECT_EQ(daemon_->wait().status, 0);
+  }
+  std::optional<child_process> daemon_;
+  std::string url_;
+  std::uint16_t port_ = 0;
 };
 
 }  // namespace polypool::test

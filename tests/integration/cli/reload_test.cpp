@@ -15,25 +15,11 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class reload_test : public cli_test {
+class reload_test : public daemon_cli_test {
  protected:
-  void start() {
-    daemon_.emplace(words({"serve", "--listen", "127.0.0.1:0"}), options());
-    ASSERT_TRUE(daemon_->wait_for("Ctrl-C stops.")) << daemon_->wait(std::chrono::seconds(1)).err;
-    const auto begin = daemon_->out().find("http://");
-    url_ = daemon_->out().substr(begin, daemon_->out().find("/health", begin) - begin);
-    port_ = static_cast<std::uint16_t>(std::stoi(url_.substr(url_.rfind(':') + 1)));
-  }
-  void stop() {
-    daemon_->send_signal(SIGTERM);
-    EXPECT_EQ(daemon_->wait().status, 0);
-  }
   http_reply post(std::string_view path, std::string_view body = "{}") const {
     return http_exchange(port_, "POST", path, body);
   }
-  std::optional<child_process> daemon_;
-  std::string url_;
-  std::uint16_t port_ = 0;
 };
 
 constexpr std::string_view next_one = R"(polypool:

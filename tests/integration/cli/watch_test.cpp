@@ -110,21 +110,13 @@ class in_a_terminal {
   std::string output_;
 };
 
-class watch_test : public cli_test {
+class watch_test : public daemon_cli_test {
  protected:
-  void start() {
-    daemon_.emplace(words({"serve", "--listen", "127.0.0.1:0"}), options());
-    ASSERT_TRUE(daemon_->wait_for("Ctrl-C stops.")) << daemon_->wait(std::chrono::seconds(1)).err;
-    const auto begin = daemon_->out().find("http://");
-    url_ = daemon_->out().substr(begin, daemon_->out().find("/health", begin) - begin);
-  }
   std::vector<std::string> top(std::vector<std::string> more = {}) const {
     auto out = words({"top", "--url", url_, "--interval", "100ms"});
     out.insert(out.end(), more.begin(), more.end());
     return out;
   }
-  std::optional<child_process> daemon_;
-  std::string url_;
 };
 
 TEST_F(watch_test, events_recent_and_followed) {
