@@ -48,6 +48,7 @@ void asio_root::start() {
 
 void asio_root::post_drive() noexcept {
   auto driving = [this] { drive(); };
+  const context_service::posting post(service_);  // not ours any more once it is posted
   direct_ ? asio::post(*direct_, driving) : asio::post(executor_, driving);
 }
 

@@ -3,6 +3,8 @@
 
 #include "async/asio_root.hpp"
 
+#include <thread>
+
 namespace polypool::detail {
 
 registration::registration(std::shared_ptr<registered_sockets> list, const boost::asio::any_io_executor& executor,
@@ -67,6 +69,9 @@ void context_service::shutdown() noexcept {
     }
     delete root;
   }
+  // Without roots nobody begins to post. Who is in the middle of it has little left to do; telling us of its end would
+  // mean touching what we are about to destroy.
+  while (posting_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   sockets->forget_all();
 }
 

@@ -11,6 +11,7 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -62,8 +63,24 @@ class context_service final : public boost::asio::execution_context::service {
   void add(asio_root& root);
   void remove(asio_root& root) noexcept;
 
+  /// Somebody, in any thread, hands a root to the context. What is handed over may run, and end, and let the context's
+  /// owner destroy it, before that call is back: shutdown() waits for it.
+  class posting {
+   public:
+    explicit posting(context_service& into) noexcept : into_(into) {
+      into_.posting_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~posting() { into_.posting_.fetch_sub(1, std::memory_order_release); }
+    posting(const posting&) = delete;
+    posting& operator=(const posting&) = delete;
+
+   private:
+    context_service& into_;
+  };
+
  private:
   void shutdown() noexcept override;
+  std::atomic<int> posting_{0};
   std::mutex mutex_;
   std::unordered_set<asio_root*> roots_;
 };

@@ -191,7 +191,7 @@ TEST_F(manager_crowded, max_connections_is_used_up_by_somebody_else) {
     EXPECT_TRUE(wait_until([&] { return server_sessions() == 0; }));
     take_all();
     gate_->pass();
-    EXPECT_TRUE(wait_until([&] { return outcomes_.failures_of(errc::too_many_connections) >= 20; }));
+    EXPECT_TRUE(wait_until([&] { return outcomes_.failures_of(errc::too_many_connections) >= 5; }));
   });
   const int before = gate_->accepted();
   const stopwatch watch;
