@@ -150,7 +150,12 @@ tds_database::tds_database(const std::string& file, int number) : number_(number
   define("session_context", 1, &functions::setting);
   sqlite3_progress_handler(db_, 20000, &functions::progress, this);
   sqlite3_busy_handler(db_, &functions::busy, this);
-  execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON");
+  try {
+    execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON");
+  } catch (...) {  // its destructor does not run
+    sqlite3_close_v2(db_);
+    throw;
+  }
 }
 
 tds_database::~tds_database() { sqlite3_close_v2(db_); }

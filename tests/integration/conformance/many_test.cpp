@@ -77,8 +77,9 @@ TEST_P(conformance_many, deadlines_among_them) {
               auto slow = handle.with(call{}.timeout(20ms));
               slow.query(GetParam().slow);
             } catch (const error& problem) {
-              EXPECT_TRUE(problem.portable_code() == errc::deadline_exceeded ||
-                          problem.portable_code() == errc::pool_timeout)
+              // Opening a session may take longer than that, too, and drivers that block say so in their own words.
+              const auto code = problem.portable_code();
+              EXPECT_TRUE(code == errc::deadline_exceeded || code == errc::pool_timeout || code == errc::connect_failed)
                   << problem.what();
               ++late;
             }
