@@ -148,7 +148,7 @@ void private_mongodb::restart() const {
   stop();
   start();
 }
-void private_mongodb::suspend() const { ::kill(std::atoi(first_line(folder_ + "/server.pid").c_str()), SIGSTOP); }
+void private_mongodb::suspend() const { suspend_process(std::atoi(first_line(folder_ + "/server.pid").c_str())); }
 void private_mongodb::resume() const { ::kill(std::atoi(first_line(folder_ + "/server.pid").c_str()), SIGCONT); }
 
 void mongodb_test::SetUp() {

@@ -202,21 +202,8 @@ void private_mysql::kill() {
   if (!wait_until([&] { return !runs(pid); })) throw std::runtime_error("process survived kill -9");
 }
 
-// A signal takes its time to reach every thread.
 void private_mysql::suspend() {
-  const int pid = process();
-  if (pid == 0) return;
-  ::kill(pid, SIGSTOP);
-  const auto stopped = [pid] {
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-      std::ifstream file(thread.path() / "stat");
-      const std::string text((std::istreambuf_iterator<char>(file)), {});
-      const auto end = text.rfind(')');
-      if (end != std::string::npos && text.substr(end, 3) != ") T") return false;
-    }
-    return true;
-  };
-  if (!wait_until(stopped)) throw std::runtime_error("the server does not stop");
+  if (const int pid = process(); pid != 0) suspend_process(pid);
 }
 void private_mysql::resume() {
   if (const int pid = process()) ::kill(pid, SIGCONT);

@@ -210,7 +210,7 @@ void private_postgres::kill() {
 
 void private_postgres::suspend() {
   suspended_ = true;
-  signal_all(SIGSTOP);
+  for (const int pid : processes()) suspend_process(pid);
 }
 void private_postgres::resume() {
   signal_all(SIGCONT);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/process.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/wait.h>
+#include <system_error>
 
 namespace polypool::test {
 namespace {
@@ -62,5 +65,24 @@ bool runs(int pid) {
 }
 
 int parent_of(int pid) { return state_of(pid).parent; }
+
+namespace {
+
+bool stands_still(int pid) {
+  std::error_code gone;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
+    const std::string text = first_line((thread.path() / "stat").string());
+    const auto end = text.rfind(')');
+    if (end != std::string::npos && text.substr(end, 3) != ") T") return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void suspend_process(int pid) {
+  ::kill(pid, SIGSTOP);
+  if (!wait_until([pid] { return stands_still(pid); })) throw std::runtime_error("process does not stop");
+}
 
 }  // namespace polypool::test

@@ -22,6 +22,8 @@ std::pair<std::string, int> shell(const std::string& command);
 
 /// Whether a process is there and no zombie.
 bool runs(int pid);
+/// Stops a process and waits until all of its threads stand still: the signal takes its time to reach each of them.
+void suspend_process(int pid);
 /// The parent of a process; 0 when it is gone.
 int parent_of(int pid);
 

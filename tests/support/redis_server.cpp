@@ -318,7 +318,9 @@ void private_redis::restart() {
   stop();
   start();
 }
-void private_redis::suspend() { signal(SIGSTOP); }
+void private_redis::suspend() {
+  if (process_ > 0) suspend_process(process_);
+}
 void private_redis::resume() { signal(SIGCONT); }
 
 void redis_test::SetUp() {
