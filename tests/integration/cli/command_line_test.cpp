@@ -29,6 +29,15 @@ TEST_F(cli_test, the_version) {
   EXPECT_EQ(output({"--version"}), output({"version"}));
 }
 
+// A process that was killed leaves its file there, and numbers of processes come again.
+TEST_F(cli_test, counters_that_libmongoc_left_behind_are_no_news) {
+  const auto done =
+      run_command({"/bin/sh", "-c", R"(touch /dev/shm/mongoc-$$ && echo $$ && exec "$0" version)", POLYPOOL_COMMAND});
+  std::filesystem::remove("/dev/shm/mongoc-" + done.out.substr(0, done.out.find('\n')));
+  EXPECT_EQ(done.status, 0);
+  EXPECT_EQ(done.err, "");
+}
+
 TEST_F(cli_test, misspelt_commands_get_a_suggestion) {
   auto done = polypool({"qurey", "books", "SELECT 1"});
   EXPECT_EQ(done.status, 2);
