@@ -27,6 +27,7 @@ using polypool::bench::calls_per_second;
 constexpr int keys = 1000;
 constexpr auto span = 700ms;
 constexpr int rounds = 9;
+constexpr int turns = 60;
 
 struct free_context {
   void operator()(redisContext* c) const { redisFree(c); }
@@ -106,9 +107,10 @@ double benchmark_per_second(const std::string& host, int port) {
 
 // usage: redis_ratio [WORDS]: only the lines that begin with them
 int main(int count, char** words) {
+  const auto wanted = [&](const std::string& what) { return count < 2 || what.starts_with(words[1]); };
   const auto compare = [&](const std::string& what, const std::function<double()>& raw,
                            const std::function<double()>& ours) {
-    if (count < 2 || what.starts_with(words[1])) polypool::bench::compare(what, rounds, raw, ours);
+    if (wanted(what)) polypool::bench::compare(what, rounds, raw, ours);
   };
   const char* url = std::getenv("REDIS_URL");
   if (!url) {
@@ -127,21 +129,20 @@ int main(int count, char** words) {
 
   std::vector<raw_connection> raw;
   for (int i = 0; i < 8; ++i) raw.emplace_back(redisConnect(where.host.c_str(), where.port));
-  const auto raw_threads = [&](int threads, bool sets) {
-    return calls_per_second(threads, span, [&, sets](int thread, const std::atomic<bool>& stop) {
+  const auto raw_work = [&](bool sets) {
+    return [&, sets](int thread, const std::atomic<bool>& stop) {
       return raw_loop(raw[static_cast<std::size_t>(thread)].get(), stop, sets);
-    });
+    };
   };
   for (const int threads : {1, 2, 8}) {
-    compare(
-        "blocking GET, " + std::to_string(threads) + " threads", [&] { return raw_threads(threads, false); },
-        [&] {
-          return calls_per_second(threads, span,
-                                  [&](int, const std::atomic<bool>& stop) { return polypool_loop(db, stop); });
-        });
+    const std::string what = "blocking GET, " + std::to_string(threads) + " threads";
+    if (!wanted(what)) continue;
+    polypool::bench::compare_threads(what, threads, turns, raw_work(false), [&](int, const std::atomic<bool>& stop) {
+      return polypool_loop(db, stop);
+    });
   }
   compare(
-      "100 tasks, 1 thread, GET/SET (raw: 8 threads)", [&] { return raw_threads(8, true); },
+      "100 tasks, 1 thread, GET/SET (raw: 8 threads)", [&] { return calls_per_second(8, span, raw_work(true)); },
       [&] { return tasks_per_second(db, 100); });
   compare(
       "100 tasks, 1 thread (raw: redis-benchmark -P 16)", [&] { return benchmark_per_second(where.host, where.port); },

@@ -27,6 +27,15 @@ task<call_places> enter_both(connection_pointer state, priority rank) {
 
 }  // namespace
 
+bool call_attempts::try_enter() noexcept {
+  auto& own = guards_->places;
+  bulkhead* const total = context_.state->total_places();
+  if (own && !(places_.own = own->try_enter())) return false;
+  if (total == nullptr || (places_.total = total->try_enter())) return true;
+  places_ = call_places();  // who waits in one queue holds up nobody in the other
+  return false;
+}
+
 task<call_places> call_attempts::enter() const {
   return enter_both(context_.state, context_.how ? context_.how->rank() : priority::normal);
 }
@@ -48,17 +57,18 @@ void note_call(const call_context& context, time_point started, const error* why
 
 call_attempts::call_attempts(call_context& context, again how) noexcept : context_(context), how_(how) {}
 
-void call_attempts::admit() {
+std::optional<error> call_attempts::admit() {
   abandon();
   guards_ = &context_.state->guards();
   started_ = not_begun;
-  if (!guards_->enabled) return;
+  if (!guards_->enabled) return std::nullopt;
   clock& time = context_.state->time();
   // A closed breaker does not ask for the time.
   const bool closed = guards_->breaker.state() == breaker_state::closed;
   permit_ = guards_->breaker.admit(closed ? time_point() : time.coarse_now());
-  if (!permit_) [[unlikely]]
-    throw guards_->refusal(time);
+  if (permit_) [[likely]]
+    return std::nullopt;
+  return guards_->refusal(time);
 }
 
 void call_attempts::abandon() noexcept {

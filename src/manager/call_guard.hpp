@@ -13,9 +13,6 @@ struct call_places {
   bulkhead::place own, total;
 };
 
-/// True when there is a queue to wait in.
-inline bool is_limited(connection_state& state) noexcept;
-
 /// How a call may be made again.
 enum class again : std::uint8_t {
   never,       ///< part of something larger, or nobody knows what it does
@@ -29,7 +26,7 @@ duration retry_pause(const retry_options& options, std::uint32_t attempt);
 /// One call on its way, attempt by attempt:
 ///
 ///     for (call_attempts attempts(context, again::if_undone);;) {
-///       attempts.admit();                                  // throws circuit_open
+///       if (attempts.admit()) …                            // the error of an open breaker
 ///       … borrow a session …  attempts.begun();  … make the call …  attempts.succeeded(); return;
 ///       // on an error:
 ///       if (!attempts.failed(e, env)) throw in_context(e, …);
@@ -45,12 +42,15 @@ class call_attempts {
   /// A call that is dropped on its way tells nothing about the server.
   ~call_attempts() { abandon(); }
 
-  /// Leave to make the call. Throws circuit_open.
-  void admit();
-  /// Takes what places are limited; waits in their queues. Throws pool_timeout, pool_queue_full, cancelled.
+  /// Leave to make the call. @return the error circuit_open without; to throw it here would make it slow
+  std::optional<error> admit();
+  /// Takes what places are limited, unless one of them has to be waited for.
+  bool try_enter() noexcept;
+  /// The same, and waits in their queues. Throws pool_timeout, pool_queue_full, cancelled.
   task<call_places> enter() const;
   /// The session is there: what comes now is the server's time.
-  void begun() noexcept { started_ = context_.state->time().now(); }
+  void begun() noexcept { begun(context_.state->time().now()); }
+  void begun(time_point now) noexcept { started_ = now; }
   void succeeded() noexcept;
   /// Counts a failure. @return whether to make the call again, after pause()
   bool failed(const error& why, const environment& env) noexcept;
@@ -77,23 +77,27 @@ class call_attempts {
   const again how_;
 };
 
-inline bool is_limited(connection_state& state) noexcept {
-  return state.guards().places.has_value() || state.total_places() != nullptr;
-}
-
 /// Tells breaker and counters of a call that no attempts are made for, such as a statement of a transaction.
 /// @param why null when it succeeded
 void note_call(const call_context& context, time_point started, const error* why) noexcept;
+
+/// Waits before the next attempt.
+inline void pause_now(const call_attempts& attempts, const environment& env) {
+  if (attempts.pause() > duration::zero()) run(sleep_for(attempts.pause()), env);
+}
 
 /// Makes a call on a thread that blocks. @param make borrows a session, calls begun(), and makes the call
 template <class Make>
 auto make_call_now(call_context& context, again how, const environment& env, std::string_view operation,
                    const Make& make) {
   call_attempts attempts(context, how);
-  for (;;) {
+  for (;; pause_now(attempts, env)) {
+    if (auto refused = attempts.admit()) [[unlikely]] {
+      if (attempts.failed(*refused, env)) continue;
+      throw error(std::move(*refused));
+    }
     try {
-      attempts.admit();
-      if (is_limited(*context.state)) [[unlikely]] {
+      if (!attempts.try_enter()) [[unlikely]] {
         attempts.hold(run(attempts.enter(), env));
       }
       auto out = make(attempts);
@@ -105,7 +109,6 @@ auto make_call_now(call_context& context, again how, const environment& env, std
         throw;
       }
     }
-    if (attempts.pause() > duration::zero()) run(sleep_for(attempts.pause()), env);
   }
 }
 
@@ -115,8 +118,9 @@ task<Answer> make_call(call_context& context, again how, environment env, std::s
   call_attempts attempts(context, how);
   for (;;) {
     try {
-      attempts.admit();
-      if (is_limited(*context.state)) [[unlikely]] {
+      if (auto refused = attempts.admit()) [[unlikely]]
+        throw error(std::move(*refused));
+      if (!attempts.try_enter()) [[unlikely]] {
         task<call_places> entering = attempts.enter();
         attempts.hold(co_await std::move(entering).in(env));
       }

@@ -5,17 +5,32 @@
 
 namespace polypool::detail {
 
+namespace {
+
+// How long a call may take; zero for as long as it likes.
+duration limit_of(const call_context& context) noexcept {
+  const auto configured = std::chrono::duration_cast<duration>(context.state->limits().query_timeout);
+  return context.how && context.how->timeout() ? *context.how->timeout() : configured;
+}
+
+}  // namespace
+
 environment call_context::limited(const environment& parent) const noexcept {
+  const duration limit = limit_of(*this);
+  clock& time = state->time();
+  // A few milliseconds more or less do not matter to a limit of seconds, and reading the exact clock costs as much as
+  // taking a session from the pool.
+  if (limit > duration::zero()) return limited(parent, limit >= std::chrono::seconds(5) ? time.coarse_now() : time.now());
+  environment env = parent;
+  env.time = &time;
+  return env;
+}
+
+environment call_context::limited(const environment& parent, time_point now) const noexcept {
   environment env = parent;
   env.time = &state->time();
-  const auto configured = std::chrono::duration_cast<duration>(state->limits().query_timeout);
-  const duration limit = how && how->timeout() ? *how->timeout() : configured;
-  if (limit > duration::zero()) {
-    // A few milliseconds more or less do not matter to a limit of seconds, and reading the exact clock costs as much as
-    // taking a session from the pool.
-    const auto now = limit >= std::chrono::seconds(5) ? env.time->coarse_now() : env.time->now();
-    env.deadline = std::min(env.deadline, saturating_add(now, limit));
-  }
+  const duration limit = limit_of(*this);
+  if (limit > duration::zero()) env.deadline = std::min(env.deadline, saturating_add(now, limit));
   return env;
 }
 

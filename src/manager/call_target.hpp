@@ -20,6 +20,8 @@ struct call_context {
   }
   /// The environment of one call: the parent's, with this call's deadline, on the connection's clock.
   environment limited(const environment& parent) const noexcept;
+  /// The same for who knows what time it is.
+  environment limited(const environment& parent, time_point now) const noexcept;
 };
 
 /// An environment that blocks, on the connection's clock.

@@ -35,7 +35,7 @@ template <class Answer, class Request>
 Answer attempt_now(const call_context& context, call_attempts& attempts, const Request& what, const environment& env) {
   auto& sharing = context.state->redis();
   for (int attempt = 1;; ++attempt) {
-    std::optional<place> mine = sharing.try_join(env);
+    std::optional<place> mine = sharing.try_join(env, env.time->coarse_now());
     if (!mine) mine.emplace(run(sharing.join(), env));
     attempts.begun();
     try {
@@ -60,24 +60,29 @@ Answer shared_now(call_context context, const Request& what, std::string_view op
 // counts.
 template <class Answer, class Request>
 task<Answer> shared_later(call_context context, Request what, std::string_view operation) {
-  const environment env = context.limited(co_await this_environment());
+  clock& time = context.state->time();
+  time_point now = time.now();
+  const environment env = context.limited(co_await this_environment(), now);
   call_attempts attempts(context, again::if_undone);
-  for (int attempt = 1;; ++attempt) {
+  for (int attempt = 1;; ++attempt, now = time.now()) {
     std::optional<place> mine;
     try {
-      attempts.admit();
-      if (is_limited(*context.state)) [[unlikely]] {
+      if (auto refused = attempts.admit()) [[unlikely]]
+        throw error(std::move(*refused));
+      if (!attempts.try_enter()) [[unlikely]] {
         task<call_places> entering = attempts.enter();
         attempts.hold(co_await std::move(entering).in(env));
+        now = time.now();
       }
       auto& sharing = context.state->redis();
-      if (auto quick = sharing.try_join(env)) {
+      if (auto quick = sharing.try_join(env, now)) {
         mine.emplace(std::move(*quick));
+        attempts.begun(now);
       } else {
         task<place> joining = sharing.join();
         mine.emplace(co_await std::move(joining).in(env));
+        attempts.begun();
       }
-      attempts.begun();
       task<Answer> running = start(mine->session(), what);
       Answer answer = co_await std::move(running).in(env);
       mine->done();

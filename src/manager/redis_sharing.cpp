@@ -9,7 +9,7 @@ namespace {
 // Out for longer than this, a session goes back once, so that nobody takes it for a leak.
 constexpr auto longest_loan = std::chrono::seconds(10);
 // Tasks want another session once one has so many of them; they share this many at most.
-constexpr std::uint32_t many_tasks = 64;
+constexpr std::uint32_t many_tasks = 40;
 constexpr std::size_t most_for_tasks = 4;
 
 }  // namespace
@@ -183,10 +183,9 @@ redis_sharing::place redis_sharing::seat(std::size_t index) noexcept {
   return place(*this, index, sessions_[index].commands);
 }
 
-std::optional<redis_sharing::place> redis_sharing::try_join(const environment& env) {
+std::optional<redis_sharing::place> redis_sharing::try_join(const environment& env, time_point now) {
   pool& from = state_.usable_pool();
   const void* const loop = env.blocking() ? nullptr : env.waits->loop();
-  const auto now = env.time->coarse_now();
   const std::scoped_lock lock(mutex_);
   auto chosen = best_for(loop, now);
   if (!chosen || crowded(sessions_[*chosen], env)) {
@@ -207,7 +206,7 @@ task<redis_sharing::place> redis_sharing::join() {
   const duration limit = state_.limits().acquire_timeout;
   if (limit > duration::zero()) env.deadline = std::min(env.deadline, saturating_add(env.time->now(), limit));
   for (;;) {
-    if (auto found = try_join(env)) co_return std::move(*found);
+    if (auto found = try_join(env, env.time->coarse_now())) co_return std::move(*found);
     acquisition duty(*this, loop);
     if (duty.begin()) {
       task<place> fetching = fetch(duty);

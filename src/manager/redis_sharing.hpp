@@ -50,7 +50,7 @@ class redis_sharing {
   redis_sharing(const redis_sharing&) = delete;
 
   /// A place on a session that is at hand. Never waits.
-  std::optional<place> try_join(const environment& env);
+  std::optional<place> try_join(const environment& env, time_point now);
   /// Waits for one. Throws what pool::acquire does.
   task<place> join();
   /// How many callers have a place, as last seen. Takes no lock.

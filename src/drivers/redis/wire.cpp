@@ -77,7 +77,7 @@ task<redis_reply> wire::next_push() {
   ticket mine(*this, std::span(&reply, 1));
   {
     const std::scoped_lock lock(mutex_);
-    if (pushes_.empty()) require_usable(env);
+    if (pushes_.empty()) require_usable(env, env.time->coarse_now());
     mine.pushes_ = true;
     mine.released_ = false;
     mine.begin_ = accepted_;
@@ -87,7 +87,7 @@ task<redis_reply> wire::next_push() {
   co_return std::move(reply);
 }
 
-void wire::require_usable(const environment& env) const {
+void wire::require_usable(const environment& env, time_point now) const {
   if (interrupted_.load(std::memory_order_relaxed)) {
     throw error(errc::connection_closed, "the session was closed by force").with_poisoned_session();
   }
@@ -99,7 +99,7 @@ void wire::require_usable(const environment& env) const {
     throw error(errc::cancelled, "the caller asked to stop before anything was sent")
         .with_disposition(disposition::retryable);
   }
-  if (env.deadline != no_deadline && env.time->coarse_now() >= env.deadline) {
+  if (now >= env.deadline) {
     throw error(errc::deadline_exceeded, "the deadline passed before anything was sent")
         .with_disposition(disposition::retryable);
   }
@@ -134,7 +134,7 @@ wire::step wire::submit(ticket& mine, const redis_command* what, std::string_vie
     look_for_goodbye();
     lock.lock();
   }
-  require_usable(env);
+  require_usable(env, now);
   put(mine, what, commands);
   last_used_ = now;
   if (waiting_.size() > 1) crowded_ = true;

@@ -132,7 +132,7 @@ class wire {
   void fail(const error& why, std::optional<std::uint64_t> unsent_from) noexcept;
   error failure_for(const ticket& whose) const;
   error gave_up(wait_result how) const;
-  void require_usable(const environment& env) const;  // (lock)
+  void require_usable(const environment& env, time_point now) const;  // (lock)
 
   // wire_replies.cpp: what has been read, to whom it belongs
   step deliver(ticket& mine);
