@@ -26,6 +26,8 @@ using polypool::bench::compare;
 constexpr int documents = 10000;
 constexpr auto span = 700ms;
 constexpr int rounds = 9;
+constexpr int sets = 7;
+constexpr int turns = 12;
 
 struct destroy {
   void operator()(mongoc_client_t* client) const { mongoc_client_destroy(client); }
@@ -116,21 +118,19 @@ polypool::mongodb_collection things_of(const polypool::manager& mgr) {
   return mgr.mongodb("documents").in("polypool_bench").collection("things");
 }
 
-void compare_threads(const std::string& what, const char* url, int threads) {
-  std::vector<std::unique_ptr<raw_connection>> raw;
-  for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(url));
-  const auto mgr = manager_of(url, static_cast<std::uint32_t>(threads));
-  compare(
-      what + ", " + std::to_string(threads) + " threads", rounds,
-      [&] {
-        return calls_per_second(threads, span, [&](int thread, const std::atomic<bool>& stop) {
+void compare_finds(const std::string& what, const char* url, int threads) {
+  polypool::bench::thread_ratio ratio(what, threads);
+  for (int set = 0; set < sets; ++set) {
+    std::vector<std::unique_ptr<raw_connection>> raw;
+    for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(url));
+    const auto mgr = manager_of(url, static_cast<std::uint32_t>(threads));
+    ratio.measure(
+        turns,
+        [&](int thread, const std::atomic<bool>& stop) {
           return raw_loop(*raw[static_cast<std::size_t>(thread)], stop);
-        });
-      },
-      [&] {
-        return calls_per_second(
-            threads, span, [&](int, const std::atomic<bool>& stop) { return polypool_loop(things_of(*mgr), stop); });
-      });
+        },
+        [&](int, const std::atomic<bool>& stop) { return polypool_loop(things_of(*mgr), stop); });
+  }
 }
 
 }  // namespace
@@ -147,10 +147,10 @@ int main() {
   for (int i = 1; i <= documents; ++i) made.push_back({{"_id", i}, {"name", "name " + std::to_string(i)}});
   things_of(*setup).insert_many(std::move(made));
 
-  for (const int threads : {1, 2, 8}) compare_threads("blocking find by id", url, threads);
+  for (const int threads : {1, 2, 8}) compare_finds("blocking find by id", url, threads);
   {
     const polypool::bench::canned_mongodb at_once;
-    for (const int threads : {1, 2}) compare_threads("the same, answered at once", at_once.url().c_str(), threads);
+    for (const int threads : {1, 2}) compare_finds("the same, answered at once", at_once.url().c_str(), threads);
   }
   std::vector<std::unique_ptr<raw_connection>> raw;
   for (int i = 0; i < 8; ++i) raw.push_back(std::make_unique<raw_connection>(url));

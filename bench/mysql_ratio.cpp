@@ -26,6 +26,8 @@ using polypool::bench::compare;
 constexpr int rows = 10000;
 constexpr auto span = 700ms;
 constexpr int rounds = 9;
+constexpr int sets = 7;
+constexpr int turns = 12;
 constexpr const char* select_text = "SELECT id, name FROM polypool_bench WHERE id = $1";
 constexpr const char* raw_text = "SELECT id, name FROM polypool_bench WHERE id = ?";
 
@@ -145,20 +147,18 @@ int main() {
         "SELECT a.i + 1000 * (b.i - 1), concat('name ', a.i + 1000 * (b.i - 1)) FROM n a, n b WHERE b.i <= 10");
   }
   for (const int threads : {1, 2, 8}) {
-    std::vector<std::unique_ptr<raw_connection>> raw;
-    for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(where));
-    const auto mgr = manager_of(static_cast<std::uint32_t>(threads));
-    compare(
-        "blocking point SELECT, " + std::to_string(threads) + " threads", rounds,
-        [&] {
-          return calls_per_second(threads, span, [&](int thread, const std::atomic<bool>& stop) {
+    polypool::bench::thread_ratio ratio("blocking point SELECT", threads);
+    for (int set = 0; set < sets; ++set) {
+      std::vector<std::unique_ptr<raw_connection>> raw;
+      for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(where));
+      const auto mgr = manager_of(static_cast<std::uint32_t>(threads));
+      ratio.measure(
+          turns,
+          [&](int thread, const std::atomic<bool>& stop) {
             return raw_loop(*raw[static_cast<std::size_t>(thread)], stop);
-          });
-        },
-        [&] {
-          return calls_per_second(
-              threads, span, [&](int, const std::atomic<bool>& stop) { return polypool_loop(mgr->sql("my"), stop); });
-        });
+          },
+          [&](int, const std::atomic<bool>& stop) { return polypool_loop(mgr->sql("my"), stop); });
+    }
   }
   std::vector<std::unique_ptr<raw_connection>> raw;
   for (int i = 0; i < 8; ++i) raw.push_back(std::make_unique<raw_connection>(where));

@@ -19,11 +19,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using polypool::bench::calls_per_second;
-using polypool::bench::compare;
 
 constexpr std::int64_t rows = 10000;
-constexpr auto span = 700ms;
-constexpr int rounds = 9;
+constexpr int sets = 7;
+constexpr int turns = 12;
 constexpr const char* library = "/usr/lib/x86_64-linux-gnu/odbc/psqlodbcw.so";
 constexpr const char* select_text = "SELECT id, name FROM polypool_odbc_bench WHERE id = $1";
 constexpr const char* raw_text = "SELECT id, name FROM polypool_odbc_bench WHERE id = ?";
@@ -136,20 +135,18 @@ int main() {
     setup->sql("pg").execute("ANALYZE polypool_odbc_bench");
   }
   for (const int threads : {1, 2, 8}) {
-    std::vector<std::unique_ptr<raw_connection>> raw;
-    for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(where));
-    const auto mgr = manager_of(static_cast<std::uint32_t>(threads));
-    compare(
-        "ODBC point SELECT, " + std::to_string(threads) + " threads", rounds,
-        [&] {
-          return calls_per_second(threads, span, [&](int thread, const std::atomic<bool>& stop) {
+    polypool::bench::thread_ratio ratio("ODBC point SELECT", threads);
+    for (int set = 0; set < sets; ++set) {
+      std::vector<std::unique_ptr<raw_connection>> raw;
+      for (int i = 0; i < threads; ++i) raw.push_back(std::make_unique<raw_connection>(where));
+      const auto mgr = manager_of(static_cast<std::uint32_t>(threads));
+      ratio.measure(
+          turns,
+          [&](int thread, const std::atomic<bool>& stop) {
             return raw_loop(*raw[static_cast<std::size_t>(thread)], stop);
-          });
-        },
-        [&] {
-          return calls_per_second(
-              threads, span, [&](int, const std::atomic<bool>& stop) { return polypool_loop(mgr->sql("pg"), stop); });
-        });
+          },
+          [&](int, const std::atomic<bool>& stop) { return polypool_loop(mgr->sql("pg"), stop); });
+    }
   }
   manager_of(1)->sql("pg").execute("DROP TABLE polypool_odbc_bench");
 }

@@ -23,6 +23,8 @@ using polypool::bench::compare;
 constexpr int rows = 10000;
 constexpr auto span = 700ms;
 constexpr int rounds = 9;
+constexpr int sets = 7;
+constexpr int turns = 12;
 constexpr const char* select_text = "SELECT id, name FROM polypool_bench WHERE id = $1";
 
 struct finish_connection {
@@ -106,20 +108,18 @@ int main() {
     setup->sql("pg").execute("ANALYZE polypool_bench");
   }
   for (const int threads : {1, 2, 8}) {
-    std::vector<raw_connection> raw;
-    for (int i = 0; i < threads; ++i) raw.push_back(raw_connect(url));
-    const auto mgr = manager_of(static_cast<std::uint32_t>(threads));
-    compare(
-        "blocking point SELECT, " + std::to_string(threads) + " threads", rounds,
-        [&] {
-          return calls_per_second(threads, span, [&](int thread, const std::atomic<bool>& stop) {
+    polypool::bench::thread_ratio ratio("blocking point SELECT", threads);
+    for (int set = 0; set < sets; ++set) {
+      std::vector<raw_connection> raw;
+      for (int i = 0; i < threads; ++i) raw.push_back(raw_connect(url));
+      const auto mgr = manager_of(static_cast<std::uint32_t>(threads));
+      ratio.measure(
+          turns,
+          [&](int thread, const std::atomic<bool>& stop) {
             return raw_loop(raw[static_cast<std::size_t>(thread)].get(), stop);
-          });
-        },
-        [&] {
-          return calls_per_second(
-              threads, span, [&](int, const std::atomic<bool>& stop) { return polypool_loop(mgr->sql("pg"), stop); });
-        });
+          },
+          [&](int, const std::atomic<bool>& stop) { return polypool_loop(mgr->sql("pg"), stop); });
+    }
   }
   std::vector<raw_connection> raw;
   for (int i = 0; i < 8; ++i) raw.push_back(raw_connect(url));

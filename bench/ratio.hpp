@@ -68,43 +68,53 @@ inline void compare(const std::string& what, int rounds, const std::function<dou
 /// Calls until it is told to stop. @return how many
 using thread_work = std::function<std::uint64_t(int thread, const std::atomic<bool>& stop)>;
 
-/// The same for blocking threads, in short turns. The threads stay: where the scheduler puts clients and server makes more
-/// difference than what they do, and so it is the same for both.
-inline void compare_threads(const std::string& what, int threads, int turns, const thread_work& raw,
-                            const thread_work& ours) {
-  constexpr auto span = std::chrono::milliseconds(50);
-  std::vector<double> a, b, ratios;
-  std::vector<std::uint64_t> counts(static_cast<std::size_t>(threads));
-  std::atomic<bool> stop{false};
-  std::barrier turn(threads + 1);
-  std::vector<std::jthread> running;
-  for (int i = 0; i < threads; ++i) {
-    running.emplace_back([&, i] {
-      for (int done = 0; done < 2 * (turns + 1); ++done) {
-        turn.arrive_and_wait();
-        counts[static_cast<std::size_t>(i)] = (done % 2 ? ours : raw)(i, stop);
-        turn.arrive_and_wait();
-      }
-    });
+/// The same for blocking threads, in short turns. The threads stay: where the scheduler puts clients and server makes
+/// more difference than what they do, and so it is the same for both. Where each session has a process of its own on
+/// the server, several sets of sessions even that out.
+class thread_ratio {
+ public:
+  thread_ratio(std::string what, int threads)
+      : what_(std::move(what) + ", " + std::to_string(threads) + " threads"), threads_(threads) {}
+  ~thread_ratio() { print_ratio(what_, raw_, ours_, ratios_); }
+  thread_ratio(const thread_ratio&) = delete;
+
+  void measure(int turns, const thread_work& raw, const thread_work& ours) {
+    std::barrier turn(threads_ + 1);
+    std::vector<std::uint64_t> counts(static_cast<std::size_t>(threads_));
+    std::atomic<bool> stop{false};
+    std::vector<std::jthread> running;
+    for (int i = 0; i < threads_; ++i) {
+      running.emplace_back([&, i] {
+        for (int done = 0; done < 2 * (turns + 1); ++done) {
+          turn.arrive_and_wait();
+          counts[static_cast<std::size_t>(i)] = (done % 2 ? ours : raw)(i, stop);
+          turn.arrive_and_wait();
+        }
+      });
+    }
+    const auto one_turn = [&] {
+      stop = false;
+      turn.arrive_and_wait();
+      const auto started = std::chrono::steady_clock::now();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      stop = true;
+      turn.arrive_and_wait();
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+      return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0})) / took.count();
+    };
+    one_turn();  // warm up, not counted
+    one_turn();
+    for (int i = 0; i < turns; ++i) {
+      raw_.push_back(one_turn());
+      ours_.push_back(one_turn());
+      ratios_.push_back(ours_.back() / raw_.back());
+    }
   }
-  const auto one_turn = [&] {
-    stop = false;
-    turn.arrive_and_wait();
-    const auto started = std::chrono::steady_clock::now();
-    std::this_thread::sleep_for(span);
-    stop = true;
-    turn.arrive_and_wait();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-    return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0})) / took.count();
-  };
-  one_turn();  // warm up, not counted
-  one_turn();
-  for (int i = 0; i < turns; ++i) {
-    a.push_back(one_turn());
-    b.push_back(one_turn());
-    ratios.push_back(b.back() / a.back());
-  }
-  print_ratio(what, a, b, ratios);
-}
+
+ private:
+  const std::string what_;
+  const int threads_;
+  std::vector<double> raw_, ours_, ratios_;
+};
 
 }  // namespace polypool::bench

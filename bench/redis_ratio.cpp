@@ -27,7 +27,7 @@ using polypool::bench::calls_per_second;
 constexpr int keys = 1000;
 constexpr auto span = 700ms;
 constexpr int rounds = 9;
-constexpr int turns = 60;
+constexpr int turns = 80;
 
 struct free_context {
   void operator()(redisContext* c) const { redisFree(c); }
@@ -135,11 +135,9 @@ int main(int count, char** words) {
     };
   };
   for (const int threads : {1, 2, 8}) {
-    const std::string what = "blocking GET, " + std::to_string(threads) + " threads";
-    if (!wanted(what)) continue;
-    polypool::bench::compare_threads(what, threads, turns, raw_work(false), [&](int, const std::atomic<bool>& stop) {
-      return polypool_loop(db, stop);
-    });
+    if (!wanted("blocking GET")) continue;
+    polypool::bench::thread_ratio("blocking GET", threads)
+        .measure(turns, raw_work(false), [&](int, const std::atomic<bool>& stop) { return polypool_loop(db, stop); });
   }
   compare(
       "100 tasks, 1 thread, GET/SET (raw: 8 threads)", [&] { return calls_per_second(8, span, raw_work(true)); },
