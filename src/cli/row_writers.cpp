@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/row_writers.hpp"
 
+#include "base/plain_json.hpp"
 #include "base/utf8.hpp"
 #include "cli/table.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <ostream>
 #include <set>
@@ -21,6 +21,14 @@ namespace {
 bool is_number(data_type type) noexcept {
   using enum data_type;
   return type == integer || type == unsigned_integer || type == real || type == numeric;
+}
+
+bool is_json(std::string_view text) {
+  boost::system::error_code wrong;
+  boost::json::stream_parser parser;
+  parser.write(text.data(), text.size(), wrong);
+  if (!wrong) parser.finish(wrong);
+  return !wrong;
 }
 
 std::string rows_in_words(std::uint64_t count) { return std::to_string(count) + (count == 1 ? " row" : " rows"); }
@@ -131,28 +139,6 @@ std::unique_ptr<row_writer> make_row_writer(row_format format, std::ostream& out
   return std::make_unique<table_writer>(out, where);
 }
 
-std::string shortest(double number) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  return {digits.data(), end};
-}
-
-std::string to_json(const boost::json::value& value) {
-  std::string out;
-  if (const auto* object = value.if_object()) {
-    for (const auto& field : *object) {
-      out += (out.empty() ? "{" : ",") + json_string(field.key()) + ':' + to_json(field.value());
-    }
-    return out.empty() ? "{}" : out + '}';
-  }
-  if (const auto* array = value.if_array()) {
-    for (const auto& each : *array) out += (out.empty() ? "[" : ",") + to_json(each);
-    return out.empty() ? "[]" : out + ']';
-  }
-  if (const auto* number = value.if_double()) return shortest(*number);
-  return boost::json::serialize(value);
-}
-
 std::string csv_cell(std::string_view text) {
   if (!text.empty() && text.find_first_of("\",\r\n") == text.npos) return std::string(text);
   std::string out = "\"";
@@ -192,8 +178,10 @@ std::string to_json(const field& value) {
       const std::string text = value.to_display();
       return exact_json_number(text) ? text : json_string(text);
     }
-    case data_type::json:
-      return value.to_display();
+    case data_type::json: {  // a column that SQLite calls JSON may hold anything
+      const std::string text = value.to_display();
+      return is_json(text) ? text : json_string(text);
+    }
     default:
       return json_string(value.to_display());
   }

@@ -5,8 +5,6 @@
 
 #include <polypool/result.hpp>
 
-#include <boost/json/fwd.hpp>
-
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
@@ -34,12 +32,8 @@ std::unique_ptr<row_writer> make_row_writer(row_format format, std::ostream& out
 
 // A value as JSON: numbers as numbers, exact decimals with more than 15 digits as text.
 std::string to_json(const field& value);
-// A number with as many digits as it takes to read it back.
-std::string shortest(double number);
 // A field of a CSV line: quoted where it has to be, and where it is empty, which would be NULL otherwise.
 std::string csv_cell(std::string_view text);
-// A JSON value on one line, its numbers as people write them: 1.5, not 1.5E0.
-std::string to_json(const boost::json::value& value);
 // Text as a JSON string.
 std::string json_string(std::string_view text);
 // True for a JSON number of at most 15 digits, which every reader of JSON gets exactly.

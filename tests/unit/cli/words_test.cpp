@@ -70,6 +70,10 @@ TEST(json_values, numbers_are_numbers_where_they_are_exact) {
 TEST(json_values, text_is_always_valid) {
   EXPECT_EQ(to_json(field::text(data_type::text, "a\"\n\xff")), "\"a\\\"\\n\uFFFD\"");
   EXPECT_EQ(to_json(field::text(data_type::json, R"({"a": 1})")), R"({"a": 1})");
+  EXPECT_EQ(to_json(field::text(data_type::json, R"({"a": )")), R"("{\"a\": ")");
+  EXPECT_EQ(to_json(field::text(data_type::json, "nope")), R"("nope")");
+  EXPECT_EQ(to_json(field::text(data_type::json, "")), R"("")");
+  EXPECT_EQ(to_json(field::text(data_type::json, "1 2")), R"("1 2")");
 }
 
 TEST(json_values, what_counts_as_an_exact_number) {
