@@ -5,6 +5,7 @@
 #include "server/envelope.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <utility>
 
 namespace polypool::server {
@@ -27,6 +28,13 @@ bool is_port(std::string_view text) noexcept {
   return text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// 127.0.0.0/8, all of which may be listened on. No name ends up here: a name may lead anywhere.
+bool is_loopback_number(std::string_view text) noexcept {
+  if (text.size() > 15) return false;
+  in_addr address{};
+  return ::inet_pton(AF_INET, std::string(text).c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24U) == 127;
+}
+
 // Splits `http://authority/path`; a proxy's form of the target, which servers have to take too.
 bool split_absolute(std::string_view& target, std::string_view& authority) noexcept {
   constexpr std::string_view scheme = "http://";
@@ -45,8 +53,10 @@ std::optional<response> check_host(const request_head& head, std::string_view in
   const bool wanted = (head.hosts.empty() || is_loopback_authority(head.hosts.front())) &&
                       (in_target.empty() || is_loopback_authority(in_target));
   if (wanted) return std::nullopt;
-  return failure(403, "Forbidden",
-                 "this server answers only to localhost, 127.0.0.1 and [::1]; the request names another host");
+  return failure(
+      403, "Forbidden",
+      "this server answers only to localhost, 127.0.0.1 (and all of 127.0.0.0/8) and [::1]; the request names "
+      "another host");
 }
 
 std::optional<response> check_route(const router& routes, http_method method, const std::string& path) {
@@ -89,7 +99,7 @@ bool is_loopback_authority(std::string_view authority) noexcept {
     rest = authority.substr(colon);
   }
   if (!rest.empty() && (rest.front() != ':' || !is_port(rest.substr(1)))) return false;
-  return name == "127.0.0.1" || name == "[::1]" || same_text(name, "localhost");
+  return name == "[::1]" || same_text(name, "localhost") || is_loopback_number(name);
 }
 
 bool is_json_type(std::string_view content_type) noexcept {
