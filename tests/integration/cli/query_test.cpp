@@ -122,6 +122,18 @@ TEST_F(cli_test, an_early_end_of_the_reader_is_no_crash) {
   const std::string pipe = "\"$0\" query books \"$1\" -f csv | head -n 2; echo \"${PIPESTATUS[0]}\"";
   const auto done = run_command({"/bin/bash", "-c", pipe, POLYPOOL_COMMAND, many}, options());
   EXPECT_EQ(done.out, "i\n1\n1\n");
+  EXPECT_EQ(done.err, "") << "who has enough did nothing wrong";
+}
+
+TEST_F(cli_test, output_that_cannot_be_written_is_an_error) {
+  const std::vector<std::vector<std::string>> calls{{"query", "books", "SELECT 1"}, {"list"}, {"check"}, {"--help"}};
+  for (const auto& call : calls) {
+    std::vector<std::string> command{"/bin/sh", "-c", "\"$0\" \"$@\" > /dev/full", POLYPOOL_COMMAND};
+    command.insert(command.end(), call.begin(), call.end());
+    const auto done = run_command(command, options());
+    EXPECT_EQ(done.status, 1) << call[0];
+    EXPECT_EQ(done.err, "error: cannot write to standard output: No space left on device\n") << call[0];
+  }
 }
 
 TEST_F(cli_test, a_script_stops_at_the_first_error) {
