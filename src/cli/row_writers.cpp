@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <ostream>
 #include <set>
 #include <vector>
@@ -45,26 +46,37 @@ class table_writer final : public row_writer {
     std::vector<cell> line;
     for (std::size_t i = 0; i < each.size(); ++i) {
       const field value = each[i];
-      if (is_number(value.type()) && !value.is_null()) headings_[i].right = true;  // SQLite types values, not columns
+      // SQLite types values, not columns.
+      if (!table_ && is_number(value.type()) && !value.is_null()) headings_[i].right = true;
       line.push_back(value.is_null() ? cell{.text = "<null>", .how = style::dim}
                                      : cell{.text = printable(value.to_display()), .how = style::plain});
     }
     rows_.push_back(std::move(line));
+    ++count_;
+    if (rows_.size() == part) print_part();
   }
   void end() override {
-    const std::size_t count = rows_.size();
-    table all(std::move(headings_));
-    for (auto& line : rows_) all.add(std::move(line));
-    all.print(out_, where_);
-    out_ << where_.paint("(" + rows_in_words(count) + ")", style::dim) << '\n';
+    print_part();
+    out_ << where_.paint("(" + rows_in_words(count_) + ")", style::dim) << '\n';
   }
   void changed(std::uint64_t rows) override { out_ << rows_in_words(rows) << " affected\n"; }
 
  private:
+  static constexpr std::size_t part = 1000;  // rows that are kept, to know the widths
+
+  void print_part() {
+    if (!table_) table_.emplace(std::move(headings_));
+    for (auto& line : rows_) table_->add(std::move(line));
+    rows_.clear();
+    table_->print_part(out_, where_);
+  }
+
   std::ostream& out_;
   terminal where_;
-  std::vector<table::heading> headings_;
+  std::vector<table::heading> headings_;  // until the first part
   std::vector<std::vector<cell>> rows_;
+  std::optional<table> table_;
+  std::uint64_t count_ = 0;
 };
 
 class csv_writer final : public row_writer {

@@ -27,7 +27,7 @@ class row_writer {
 };
 
 // `csv`: RFC 4180 with line feeds; NULL is an empty field, empty text is "". `json`: an array of objects. Both keep
-// nothing; `table` keeps all rows, to know the widths.
+// nothing; `table` keeps a thousand rows, to know the widths.
 std::unique_ptr<row_writer> make_row_writer(row_format format, std::ostream& out, const terminal& where);
 
 // A value as JSON: numbers as numbers, exact decimals with more than 15 digits as text.

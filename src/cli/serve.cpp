@@ -39,6 +39,7 @@ void listen_on(std::string_view where, config::server_settings& into) {
     host = host.substr(1, host.size() - 2);
   }
   if (!host.empty()) into.host = host;
+  into.enabled = true;
 }
 
 log::logger make_logger(const arguments& given, const config::logging_settings& settings) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/check.hpp"
 
+#include "base/loopback.hpp"
 #include "config/fields.hpp"
 #include "config/problems.hpp"
 #include "config/webhook_reader.hpp"
@@ -160,7 +161,11 @@ void check_settings(const settings& whole, const complaint& wrong) {
   if (whole.force_timeout != settings().force_timeout) {
     check_order("drain_timeout", whole.drain_timeout, "force_timeout", whole.force_timeout, wrong);
   }
-  if (whole.server.enabled && whole.server.host.empty()) wrong("server.host", "is empty; 0.0.0.0 listens everywhere");
+  if (whole.server.enabled && !is_loopback_host(whole.server.host)) {
+    wrong("server.host",
+          shown(whole.server.host) +
+              " is no loopback address, and there is no authentication yet; allowed: " + std::string(loopback_hosts));
+  }
   if (whole.server.max_body_bytes == 0) wrong("server.max_body_bytes", "0 is too small; allowed: 1 and more");
   const auto known = [&](std::string_view field, const std::string& word, const auto& words, std::string_view kind) {
     if (const auto found = read_word(word, words, kind); !found) {

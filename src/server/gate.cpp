@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/gate.hpp"
 
+#include "base/loopback.hpp"
 #include "base/utf8.hpp"
 #include "server/envelope.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <utility>
 
 namespace polypool::server {
@@ -26,13 +26,6 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 bool is_port(std::string_view text) noexcept {
   return text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// 127.0.0.0/8, all of which may be listened on. No name ends up here: a name may lead anywhere.
-bool is_loopback_number(std::string_view text) noexcept {
-  if (text.size() > 15) return false;
-  in_addr address{};
-  return ::inet_pton(AF_INET, std::string(text).c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24U) == 127;
 }
 
 // Splits `http://authority/path`; a proxy's form of the target, which servers have to take too.
@@ -99,7 +92,7 @@ bool is_loopback_authority(std::string_view authority) noexcept {
     rest = authority.substr(colon);
   }
   if (!rest.empty() && (rest.front() != ':' || !is_port(rest.substr(1)))) return false;
-  return name == "[::1]" || same_text(name, "localhost") || is_loopback_number(name);
+  return is_loopback_host(name);
 }
 
 bool is_json_type(std::string_view content_type) noexcept {

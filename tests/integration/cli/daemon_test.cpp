@@ -100,6 +100,14 @@ TEST_F(daemon_test, answers_probes_while_it_connects) {
   EXPECT_THAT(done.err, Not(HasSubstr("topsecret")));
 }
 
+TEST_F(daemon_test, listens_where_it_is_told_whatever_the_file_says) {
+  write("polypool.yaml",
+        "polypool: {server: {enabled: false}, connections: {books: {type: sqlite, filepath: a.db}}}\n");
+  start();
+  EXPECT_THAT(output({"list", "--url", url_}), HasSubstr("books"));
+  stop();
+}
+
 TEST_F(daemon_test, a_wrong_address_is_explained) {
   for (const char* where : {"127.0.0.1:http", "[::1", "127.0.0.1:99999"}) {
     const auto done = polypool({"serve", "--listen", where});

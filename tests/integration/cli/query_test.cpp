@@ -81,10 +81,12 @@ TEST_F(cli_test, a_large_result_is_streamed) {
   const std::string many =
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) "
       "SELECT i, hex(zeroblob(1000)) AS filler FROM n";
-  const std::string limited = "ulimit -v 500000; exec \"$0\" query books \"$1\" -f csv | tail -n 1";
+  const std::string limited = "ulimit -v 500000; exec \"$0\" query books \"$1\" -f $2 | tail -n 1";
   if (!test::memory_is_ours) GTEST_SKIP() << "sanitizers need more memory than the limit of this test";
-  const auto done = run_command({"/bin/bash", "-c", limited, POLYPOOL_COMMAND, many}, options());
+  auto done = run_command({"/bin/bash", "-c", limited, POLYPOOL_COMMAND, many, "csv"}, options());
   EXPECT_THAT(done.out, StartsWith("300000,")) << done.err;
+  done = run_command({"/bin/bash", "-c", limited, POLYPOOL_COMMAND, many, "table"}, options());
+  EXPECT_EQ(done.out, "(300000 rows)\n") << done.err;
 }
 
 TEST_F(cli_test, the_default_connection_has_a_name_too) {

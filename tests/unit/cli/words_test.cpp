@@ -47,6 +47,21 @@ TEST(table_on_a_terminal, widest_columns_give_way) {
   EXPECT_EQ(out.str(), "A      B\nshort  " + std::string(12, 'x') + "…\n");
 }
 
+TEST(table_in_parts, the_first_rows_decide_on_the_widths) {
+  const terminal pipe;
+  const terminal narrow{.colors = false, .width = 8};
+  for (const bool cut : {false, true}) {
+    table rows({{"A"}, {"B", true}});
+    std::ostringstream out;
+    rows.add({{"one"}, {"1"}});
+    rows.print_part(out, cut ? narrow : pipe);
+    rows.add({{"longer"}, {"22"}});
+    rows.print_part(out, cut ? narrow : pipe);
+    rows.print_part(out, cut ? narrow : pipe);
+    EXPECT_EQ(out.str(), cut ? "A    B\none  1\nlo…  …\n" : "A    B\none  1\nlonger  22\n");
+  }
+}
+
 TEST(table_on_a_terminal, colours_take_no_room) {
   table rows({{"A"}, {"B"}});
   rows.add({{"x", style::red}, {"y"}});
