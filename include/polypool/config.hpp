@@ -260,8 +260,8 @@ connection connection_from_url(std::string_view name, std::string_view url,
                                std::optional<database_type> type = std::nullopt);
 
 /// A connection from variables: `<PREFIX>_DB_URL`, or `<PREFIX>_DB_HOST`, `_DB_PORT`, `_DB_USER`, `_DB_PASSWORD`,
-/// `_DB_NAME`, `_DB_TYPE` (default postgres), `_DB_SSLMODE`, `_DB_SCHEMA`, `_DB_FILEPATH`, and each field of the tables
-/// (`_DB_MAX_OPEN_CONNS` …). The connection's name is the prefix in lower case.
+/// `_DB_NAME`, `_DB_TYPE` (default postgres; sqlite with a file and no host), `_DB_SSLMODE`, `_DB_SCHEMA`,
+/// `_DB_FILEPATH`, and each field of the tables (`_DB_MAX_OPEN_CONNS` …). Its name is the prefix in lower case.
 /// Throws configuration_error that names all missing variables at once.
 connection build_config_from_env(std::string_view prefix, const variable_lookup& variables = process_environment);
 

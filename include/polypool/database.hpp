@@ -48,7 +48,8 @@ class builder_access {
   sql_database on_;
 };
 
-/// Structures described by Boost.Describe; see mapping.hpp.
+/// Structures described by Boost.Describe; see mapping.hpp. Each call exists blocking and, with `async_` before it, as
+/// a task.
 class mapped_access {
  public:
   explicit mapped_access(sql_database on) noexcept : on_(std::move(on)) {}
@@ -74,12 +75,36 @@ class mapped_access {
   template <described T>
   std::uint64_t update(std::string table, std::string key, const T& row) {
     auto changes = columns_of(row);
-    return update_by(std::move(table), key, std::move(changes));
+    auto keyed = row_by(std::move(table), key, changes);
+    return keyed.update(std::move(changes));
+  }
+  template <described T, class... Args>
+  task<std::vector<T>> async_query(located_string text, Args... args) {
+    return on_.template async_query<T>(std::move(text), std::move(args)...);
+  }
+  template <described T>
+  task<std::vector<T>> async_all(std::string table) {
+    return on_.from(std::move(table)).template async_get<T>();
+  }
+  template <described T>
+  task<std::optional<T>> async_find(std::string table, std::string key, value wanted) {
+    return on_.from(std::move(table)).where(std::move(key), std::move(wanted)).template async_first<T>();
+  }
+  template <described T>
+  task<std::uint64_t> async_insert(std::string table, const T& row) {
+    return on_.from(std::move(table)).async_insert(row);
+  }
+  template <described T>
+  task<std::uint64_t> async_update(std::string table, std::string key, const T& row) {
+    auto changes = columns_of(row);
+    auto keyed = row_by(std::move(table), key, changes);
+    return keyed.async_update(std::move(changes));
   }
   sql_database& sql() noexcept { return on_; }
 
  private:
-  std::uint64_t update_by(std::string table, const std::string& key, column_values changes);
+  /// The row whose column `key` has the value in `changes`, which is taken out of them.
+  table_query row_by(std::string table, const std::string& key, column_values& changes);
   sql_database on_;
 };
 

@@ -21,7 +21,7 @@ struct field {
   std::string value;
 };
 
-/// Where records go. Set once by the application (telemetry's configure_logging does it); silent until then.
+/// Where records go. Made by the application (telemetry.hpp's make_log_sink does it); without one it is silent.
 class sink {
  public:
   virtual ~sink() = default;

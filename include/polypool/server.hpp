@@ -49,8 +49,11 @@ class http_server {
   /// it cannot listen there.
   /// @param settings host, port (0: any free one), the largest body, the time to receive a request
   /// @param source for `reload` and `switch/environment`; without one there are no such calls
+  /// @param starting true for a program that still connects its databases: until announce_started(), `/health` and
+  /// `/health/ready` say 503, and calls below `/api/` are refused with 503. `/health/live` and `/metrics` work.
   http_server(manager& manager, const config::server_settings& settings, log::logger log = {},
-              const server_limits& limits = {}, std::shared_ptr<configuration_source> source = nullptr);
+              const server_limits& limits = {}, std::shared_ptr<configuration_source> source = nullptr,
+              bool starting = false);
   /// Stops, with a short drain.
   ~http_server();
   http_server(const http_server&) = delete;
@@ -60,6 +63,8 @@ class http_server {
   std::uint16_t port() const noexcept;
   /// Where it listens, such as `127.0.0.1:8080` or `[::1]:8080`.
   const std::string& address() const noexcept;
+  /// Ends what `starting` began: from now on every call is answered.
+  void announce_started() noexcept;
   /// Makes `/health/ready` say 503 from now on, while everything else works: the start of a shutdown.
   void announce_shutdown() noexcept;
   /// Takes no new clients, closes idle ones, and gives requests at work this long to finish before they are

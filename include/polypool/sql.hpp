@@ -5,12 +5,9 @@
 #pragma once
 
 #include <polypool/call.hpp>
-#include <polypool/driver.hpp>
-#include <polypool/located.hpp>
-#include <polypool/mapping.hpp>
 #include <polypool/pool.hpp>
-#include <polypool/result.hpp>
 #include <polypool/row_stream.hpp>
+#include <polypool/sql_operations.hpp>
 
 #include <array>
 #include <concepts>
@@ -27,168 +24,12 @@
 namespace polypool {
 
 class transaction;
-class table_query;
 namespace detail {
 class manager_core;
 class connection_state;
 struct transaction_state;
 struct stream_state;
-
-/// A parameter for a call that blocks: text is bound where it lies.
-template <class T>
-value borrowed(const T& argument) {
-  if constexpr (std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>) {
-    return value(text_view{std::string_view(argument)});
-  } else {
-    return value(argument);
-  }
-}
-template <class T>
-value owned(T&& argument) {
-  return value(std::forward<T>(argument));
-}
-template <class... Args>
-std::vector<value> owned_list(Args&&... args) {
-  std::vector<value> list;
-  list.reserve(sizeof...(Args));
-  (list.push_back(owned(std::forward<Args>(args))), ...);
-  return list;
-}
-[[noreturn]] void throw_row_count(std::size_t wanted, std::size_t got);
 }  // namespace detail
-
-/// The calls that handles and transactions share. Placeholders are `$1, $2 …` for every database.
-///
-/// Parameters may be anything a polypool::value is made from. Errors: what the database said (`syntax_error`,
-/// `unique_violation` …), `parameter_count`, `pool_timeout`, `deadline_exceeded`, `connection_lost`,
-/// `connection_closed`.
-class sql_operations {
- public:
-  virtual ~sql_operations() = default;
-
-  /// Runs a statement and gives all its rows.
-  template <class... Args>
-    requires(!described<Args> && ...)
-  result query(located_text text, const Args&... args) {
-    const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
-    return run_now(statement(text, parameters));
-  }
-  /// Runs a statement and gives how many rows it changed.
-  template <class... Args>
-  std::uint64_t execute(located_text text, const Args&... args) {
-    return query(text, args...).affected_rows();
-  }
-  /// The first row as a result of one row; throws row_count when there is none.
-  template <class... Args>
-    requires(!described<Args> && ...)
-  result query_one(located_text text, const Args&... args) {
-    auto rows = query(text, args...);
-    if (rows.empty()) detail::throw_row_count(1, 0);
-    return rows;
-  }
-  /// The first column of the first row; throws row_count when there is no row.
-  template <class T, class... Args>
-  T query_value(located_text text, const Args&... args) {
-    return query_one(text, args...).front().template get<T>(0);
-  }
-  /// The first column of all rows.
-  template <class T, class... Args>
-  std::vector<T> query_column(located_text text, const Args&... args) {
-    return first_column<T>(query(text, args...));
-  }
-  /// Runs a statement with parameters that come as a list.
-  result query_with(located_text text, std::span<const value> parameters) {
-    return run_now(statement(text, parameters));
-  }
-  /// Runs several statements separated by semicolons, without parameters; stops at the first error.
-  void execute_script(located_text text);
-
-  /// The rows as structures of type T; see mapping.hpp. Throws column_not_found, null_value, type_mismatch.
-  template <described T, class... Args>
-  std::vector<T> query(located_text text, const Args&... args) {
-    return mapped<T>(query(text, args...));
-  }
-  /// The first row as a structure; throws row_count when there is none.
-  template <described T, class... Args>
-  T query_one(located_text text, const Args&... args) {
-    return first_mapped<T>(query_one(text, args...));
-  }
-  /// The first row as a structure, if there is one.
-  template <described T, class... Args>
-  std::optional<T> query_optional(located_text text, const Args&... args) {
-    const result rows = query(text, args...);
-    return rows.empty() ? std::nullopt : std::optional<T>(first_mapped<T>(rows));
-  }
-
-  /// Starts a statement about a table: `db.from("posts").where("user_id", "=", 7).get()`. Where it comes from a
-  /// transaction, it must not outlive it.
-  table_query from(std::string table, std::string alias = {},
-                   std::source_location where = std::source_location::current());
-
-  template <class... Args>
-    requires(!described<Args> && ...)
-  task<result> async_query(located_string text, Args... args) {
-    return run_owned(std::move(text), detail::owned_list(std::move(args)...));
-  }
-  template <class... Args>
-  task<std::uint64_t> async_execute(located_string text, Args... args) {
-    return affected(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
-  }
-  template <class T, class... Args>
-  task<T> async_query_value(located_string text, Args... args) {
-    return first_value<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
-  }
-  template <described T, class... Args>
-  task<std::vector<T>> async_query(located_string text, Args... args) {
-    return mapped_later<T>(run_owned(std::move(text), detail::owned_list(std::move(args)...)));
-  }
-  task<result> async_query_with(located_string text, std::vector<value> parameters) {
-    return run_owned(std::move(text), std::move(parameters));
-  }
-  task<void> async_execute_script(located_string text) { return script_owned(std::move(text)); }
-
- protected:
-  sql_operations() = default;
-  sql_operations(const sql_operations&) = default;
-  sql_operations(sql_operations&&) = default;
-  sql_operations& operator=(const sql_operations&) = default;
-  sql_operations& operator=(sql_operations&&) = default;
-
-  virtual result run_now(statement what) = 0;
-  virtual task<result> run_owned(located_string text, std::vector<value> parameters) = 0;
-  virtual task<void> script_owned(located_string text) = 0;
-  /// Runs what `make` builds for the dialect of the session that it goes to.
-  virtual task<result> run_built(std::function<built_statement(dialect)> make, std::source_location where) = 0;
-  /// These operations, for a table_query to keep.
-  virtual std::shared_ptr<sql_operations> shared() = 0;
-  virtual clock& time() const noexcept = 0;
-
- private:
-  friend class table_query;
-  template <described T>
-  static T first_mapped(const result& rows) {
-    return row_mapper<T>(rows.columns())(rows.front());
-  }
-  template <described T>
-  static task<std::vector<T>> mapped_later(task<result> work) {
-    const result rows = co_await std::move(work);
-    co_return mapped<T>(rows);
-  }
-  static task<std::uint64_t> affected(task<result> work);
-  template <class T>
-  static std::vector<T> first_column(const result& rows) {
-    std::vector<T> out;
-    out.reserve(rows.size());
-    for (const row each : rows) out.push_back(each.template get<T>(0));
-    return out;
-  }
-  template <class T>
-  static task<T> first_value(task<result> work) {
-    const result rows = co_await std::move(work);
-    if (rows.empty()) detail::throw_row_count(1, 0);
-    co_return rows.front().template get<T>(0);
-  }
-};
 
 /// A point inside a transaction to go back to. Its destructor goes back, unless it was committed.
 class savepoint {
@@ -218,9 +59,11 @@ class transaction final : public sql_operations {
   transaction& operator=(transaction&&) noexcept;
   ~transaction() override;
 
-  /// Throws in_doubt when the connection broke so that nobody knows.
+  /// Makes what was done last. Throws in_doubt when the connection broke so that nobody knows, transaction_aborted when
+  /// a statement had failed. The transaction is over then, whatever happened.
   void commit();
   task<void> async_commit();
+  /// Undoes what was done, now. The transaction is over then, whatever happened.
   void rollback();
   task<void> async_rollback();
   /// Begins a nested part that can be undone alone.
@@ -228,7 +71,19 @@ class transaction final : public sql_operations {
   task<class savepoint> async_savepoint();
   /// How many savepoints are open.
   std::size_t depth() const noexcept;
+  /// Runs a statement and gives its rows as they are asked for. Read them to the end, or close the stream, before the
+  /// next statement, which may end it. When the transaction is over, so is the stream.
+  template <class... Args>
+  row_stream stream(located_text text, const Args&... args) {
+    const std::array<value, sizeof...(Args)> parameters{detail::borrowed(args)...};
+    return stream_with(text, parameters);
+  }
   row_stream stream_with(located_text text, std::span<const value> parameters);
+  template <class... Args>
+  task<row_stream> async_stream(located_string text, Args... args) {
+    return async_stream_with(std::move(text), detail::owned_list(std::move(args)...));
+  }
+  task<row_stream> async_stream_with(located_string text, std::vector<value> parameters);
   /// The session underneath.
   sql_session& session();
 
@@ -285,8 +140,9 @@ class sql_database final : public sql_operations {
   row_stream stream_with(located_text text, std::span<const value> parameters);
   template <class... Args>
   task<row_stream> async_stream(located_string text, Args... args) {
-    return stream_owned(std::move(text), detail::owned_list(std::move(args)...));
+    return async_stream_with(std::move(text), detail::owned_list(std::move(args)...));
   }
+  task<row_stream> async_stream_with(located_string text, std::vector<value> parameters);
 
   /// Begins a transaction; each of its statements has the query timeout.
   transaction begin(const transaction_options& options = {},
@@ -305,6 +161,12 @@ class sql_database final : public sql_operations {
       tx.commit();
       return out;
     }
+  }
+
+  /// The same for a `work(tx)` that gives a task.
+  template <std::invocable<transaction&> Work>
+  std::invoke_result_t<Work&, transaction&> async_transact(Work work, transaction_options options = {}) {
+    return transacted(*this, std::move(work), options);
   }
 
   /// transact(), all of it made again when the database could not serialize it or chose it as the victim of a deadlock:
@@ -335,25 +197,31 @@ class sql_database final : public sql_operations {
   friend class manager;
   friend class connection;
   friend class detail::transaction_retry;
+  // Its work is one for each task, or belongs to a task that outlives this one.
+  template <class Work>
+  static std::invoke_result_t<Work&, transaction&> transacted(sql_database db, Work work, transaction_options options) {
+    using answer = decltype(run_type(std::declval<std::invoke_result_t<Work&, transaction&>>()));
+    task<transaction> beginning = db.async_begin(options);
+    transaction tx = co_await std::move(beginning);
+    task<answer> working = work(tx);
+    if constexpr (std::is_void_v<answer>) {
+      co_await std::move(working);
+      task<void> committing = tx.async_commit();
+      co_await std::move(committing);
+    } else {
+      answer out = co_await std::move(working);
+      task<void> committing = tx.async_commit();
+      co_await std::move(committing);
+      co_return std::move(out);
+    }
+  }
   template <class Work>
   static std::invoke_result_t<Work&, transaction&> retried(sql_database db, Work work, transaction_options options) {
     using answer = decltype(run_type(std::declval<std::invoke_result_t<Work&, transaction&>>()));
     for (detail::transaction_retry attempts(db);;) {
       try {
-        task<transaction> beginning = db.async_begin(options);
-        transaction tx = co_await std::move(beginning);
-        task<answer> working = work(tx);
-        if constexpr (std::is_void_v<answer>) {
-          co_await std::move(working);
-          task<void> committing = tx.async_commit();
-          co_await std::move(committing);
-          co_return;
-        } else {
-          answer out = co_await std::move(working);
-          task<void> committing = tx.async_commit();
-          co_await std::move(committing);
-          co_return std::move(out);
-        }
+        task<answer> attempt = transacted<Work&>(db, work, options);
+        co_return co_await std::move(attempt);
       } catch (const error& why) {
         if (!attempts.again_after(why)) throw;
       }
@@ -367,7 +235,6 @@ class sql_database final : public sql_operations {
   result run_now(statement what) override;
   task<result> run_owned(located_string text, std::vector<value> parameters) override;
   task<void> script_owned(located_string text) override;
-  task<row_stream> stream_owned(located_string text, std::vector<value> parameters);
   task<result> run_built(std::function<built_statement(dialect)> make, std::source_location where) override;
   std::shared_ptr<sql_operations> shared() override;
   clock& time() const noexcept override;

@@ -20,7 +20,8 @@ namespace polypool {
 /// What `from()` of a database or a transaction gives. Copies are independent of each other.
 ///
 /// The statement is built in the dialect of the session that it goes to. Besides what any statement throws, the calls
-/// that run it throw invalid_argument for what cannot be built. One thread or task at a time.
+/// that run it throw invalid_argument for what cannot be built. One thread or task at a time. Each call exists blocking
+/// and, with `async_` before it, as a task, which keeps what it needs of this object.
 class table_query final : public query_clauses<table_query> {
  public:
   /// The rows.
@@ -50,7 +51,9 @@ class table_query final : public query_clauses<table_query> {
     for (const row each : now(only(std::move(column)))) all.push_back(each.template get<T>(0));
     return all;
   }
+  /// How many rows there are.
   std::uint64_t count() { return now(counting()).front().get<std::uint64_t>(0); }
+  /// Whether there is one.
   bool exists() { return !now(asking()).empty(); }
   /// Inserts one row. @return how many rows were inserted
   std::uint64_t insert(column_values row) { return now(inserting(single(std::move(row)), {})).affected_rows(); }
@@ -77,9 +80,28 @@ class table_query final : public query_clauses<table_query> {
     return sql_operations::mapped_later<T>(later(parts()));
   }
   task<result> async_first() { return later(one(parts())); }
+  template <described T>
+  task<std::optional<T>> async_first() {
+    return sql_operations::optional_later<T>(later(one(parts())));
+  }
+  template <class T>
+  task<T> async_value(std::string column) {
+    return sql_operations::first_value<T>(later(one(only(std::move(column)))));
+  }
+  template <class T>
+  task<std::vector<T>> async_pluck(std::string column) {
+    return sql_operations::column_later<T>(later(only(std::move(column))));
+  }
   task<std::uint64_t> async_count() { return number(later(counting())); }
   task<bool> async_exists() { return any(later(asking())); }
   task<std::uint64_t> async_insert(column_values row) { return changed(later(inserting(single(std::move(row)), {}))); }
+  template <described T>
+  task<std::uint64_t> async_insert(const T& row) {
+    return async_insert(columns_of(row));
+  }
+  task<std::uint64_t> async_insert_many(std::vector<column_values> rows) {
+    return changed(later(inserting(std::move(rows), {})));
+  }
   task<result> async_insert_returning(column_values row, std::vector<std::string> columns) {
     return later(inserting(single(std::move(row)), std::move(columns)));
   }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/hex.hpp"
+
 #include <polypool/secret.hpp>
 
 #include <algorithm>
@@ -11,12 +13,6 @@ namespace {
 constexpr std::string_view stars = "***";
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char l = lower(c);
-  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
 
 /// A key as a reader of the URL would see it: decoded, in lower case, without spaces and signs.
 std::string plain_key(std::string_view key) {

@@ -3,7 +3,7 @@
 #include "cli/configuration.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/table.hpp"
-#include "cli/targets.hpp"
+#include "config/target.hpp"
 
 #include <iostream>
 #include <unistd.h>
@@ -19,9 +19,10 @@ int check(const arguments& given) {
     const auto& all = found.settings.connections;
     std::cout << found.origin << ": " << out.paint("good", style::green) << ", " << all.size()
               << (all.size() == 1 ? " connection\n" : " connections\n");
+    if (all.empty()) return success;
     table rows({{"NAME"}, {"TYPE"}, {"TARGET"}});
     for (const auto& each : all) {
-      rows.add({{each.name}, {std::string(config::to_string(each.type))}, {target_of(each)}});
+      rows.add({{each.name}, {std::string(config::to_string(each.type))}, {config::target_of(each.type, each.where)}});
     }
     rows.print(std::cout, out);
     return success;

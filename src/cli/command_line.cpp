@@ -205,6 +205,24 @@ void unmark(std::string& word) {
   if (word.starts_with(number_mark)) word.erase(0, 1);
 }
 
+// CLI11's words for what is wrong, with a guess at the option that was meant.
+command_error refusal_of(const CLI::App& app, const CLI::ParseError& wrong) {
+  std::string what = wrong.what();
+  std::erase(what, number_mark);
+  const auto chosen = app.get_subcommands();
+  const CLI::App* command = chosen.empty() ? &app : chosen.front();
+  const std::string help = "see polypool " + (chosen.empty() ? "" : command->get_name() + " ") + "--help";
+  const auto at = what.rfind(" --");
+  if (dynamic_cast<const CLI::ExtrasError*>(&wrong) == nullptr || at == what.npos) return {usage, what, help};
+  std::vector<std::string> names;
+  for (const CLI::Option* each : command->get_options()) {
+    for (const auto& name : each->get_lnames()) names.push_back(name);
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const auto guess = nearest(what.substr(at + 3), known);
+  return {usage, what, guess.empty() ? help : "did you mean '--" + std::string(guess) + "'? " + help};
+}
+
 }  // namespace
 
 std::optional<arguments> read_command_line(int argc, const char* const* argv) {
@@ -234,10 +252,7 @@ std::optional<arguments> read_command_line(int argc, const char* const* argv) {
     app.exit(asked);
     return std::nullopt;
   } catch (const CLI::ParseError& wrong) {
-    const auto chosen = app.get_subcommands();
-    throw command_error(
-        usage, wrong.what(),
-        "see polypool " + (chosen.empty() ? std::string() : chosen.front()->get_name() + " ") + "--help");
+    throw refusal_of(app, wrong);
   }
   if (app.get_subcommands().empty()) {
     std::cout << app.help();

@@ -12,19 +12,26 @@
 namespace polypool::cli {
 namespace {
 
-found_configuration from_file(const std::filesystem::path& file, const std::string& environment) {
+// @param named_by what named the file, to say where to look when it is not there
+found_configuration from_file(const std::filesystem::path& file, const std::string& environment,
+                              const std::string& named_by) {
+  std::error_code ignored;
+  if (std::filesystem::status(file, ignored).type() == std::filesystem::file_type::not_found) {
+    throw command_error(usage, "there is no configuration file '" + file.string() + "'" + named_by,
+                        "give the path of a YAML or JSON file");
+  }
   config::load_options how;
   how.environment = environment;
   return {.settings = config::load(file, how), .origin = file.string(), .file = file};
 }
 
-// The PREFIX of every variable PREFIX_DB_URL or PREFIX_DB_HOST.
+// The PREFIX of every variable that is enough, or nearly so, to make a connection.
 std::set<std::string> prefixes_in_environment() {
   std::set<std::string> out;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::string_view name = text.substr(0, text.find('='));
-    for (const std::string_view suffix : {"_DB_URL", "_DB_HOST"}) {
+    for (const std::string_view suffix : {"_DB_URL", "_DB_HOST", "_DB_FILEPATH"}) {
       if (name.size() > suffix.size() && name.ends_with(suffix)) {
         out.emplace(name.substr(0, name.size() - suffix.size()));
       }
@@ -66,21 +73,13 @@ found_configuration from_environment() {
 }  // namespace
 
 found_configuration find_configuration(const std::string& file, const std::string& environment) {
-  std::error_code ignored;
-  if (!file.empty()) {
-    if (!std::filesystem::exists(file, ignored)) {
-      throw command_error(usage, "there is no configuration file '" + file + "'", "check the path after --config");
-    }
-    return from_file(file, environment);
-  }
+  if (!file.empty()) return from_file(file, environment, "");
   if (const char* variable = std::getenv("POLYPOOL_CONFIG"); variable != nullptr && *variable != '\0') {
-    if (!std::filesystem::exists(variable, ignored)) {
-      throw command_error(usage, std::string("POLYPOOL_CONFIG names a file that does not exist: ") + variable);
-    }
-    return from_file(variable, environment);
+    return from_file(variable, environment, ", which POLYPOOL_CONFIG names");
   }
+  std::error_code ignored;
   for (const char* name : {"polypool.yaml", "polypool.yml", "polypool.json"}) {
-    if (std::filesystem::exists(name, ignored)) return from_file(name, environment);
+    if (std::filesystem::exists(name, ignored)) return from_file(name, environment, "");
   }
   if (auto found = from_environment(); !found.settings.connections.empty()) return found;
   throw command_error(usage, "no configuration found",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/document_writer.hpp"
 
+#include "base/plain_json.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/table.hpp"
 
@@ -19,7 +20,7 @@ namespace json = boost::json;
 
 // Text as it is, anything else as JSON.
 std::string cell_text(const json::value& value) {
-  return value.is_string() ? std::string(value.get_string()) : to_json(value);
+  return value.is_string() ? std::string(value.get_string()) : plain_json(value);
 }
 
 class json_documents final : public document_writer {
@@ -27,7 +28,7 @@ class json_documents final : public document_writer {
   explicit json_documents(std::ostream& out) : out_(out) {}
   void begin() override { out_ << '['; }
   void add(const document& each) override {
-    out_ << (first_ ? "\n  " : ",\n  ") << to_json(each);
+    out_ << (first_ ? "\n  " : ",\n  ") << plain_json(each);
     first_ = false;
   }
   void end() override { out_ << (first_ ? "]\n" : "\n]\n"); }
@@ -115,7 +116,7 @@ std::unique_ptr<document_writer> make_document_writer(row_format format, std::os
 
 void write_document(const document& answer, row_format format, std::ostream& out) {
   if (format == row_format::json) {
-    out << to_json(answer) << '\n';
+    out << plain_json(answer) << '\n';
     return;
   }
   for (const auto& field : answer) {

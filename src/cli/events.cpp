@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events of a daemon: the last ones, or as they come.
+#include "base/plain_json.hpp"
 #include "cli/commands.hpp"
 #include "cli/daemon_call.hpp"
 #include "cli/event_lines.hpp"
@@ -54,7 +55,7 @@ int recent(const arguments& given) {
   const auto data = data_of(ask(given.url, path_for(given)));
   const auto& list = array_field(data, "events");
   if (given.format == row_format::json) {
-    std::cout << json::serialize(list) << '\n';
+    std::cout << plain_json(list) << '\n';
     return success;
   }
   table rows({{"TIME"}, {"EVENT"}, {"CONNECTION"}, {"CHANGE"}, {"DETAIL"}});

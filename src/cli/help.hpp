@@ -115,6 +115,7 @@ A MongoDB command is a JSON object; dates, ids and their like are extended JSON:
 
 json: numbers as numbers, exact decimals of more than 15 digits as text, bytes as \x and hexadecimal digits.
 csv: RFC 4180 with plain line feeds; NULL is an empty field, empty text is "". Both are written as the rows come.
+table: a thousand rows at a time; the first thousand decide how wide the columns are.
 )";
 
 inline constexpr const char* script = R"(Examples:

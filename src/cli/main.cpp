@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
 
 #include <polypool/telemetry.hpp>
 
@@ -36,7 +37,10 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // `| head` closes early: then writing fails, and that is told by the exit code
   try {
     const auto given = read_command_line(argc, argv);
-    return given ? dispatch(*given) : success;
+    const int code = given ? dispatch(*given) : success;
+    std::cout.flush();
+    require_output();  // a full disk must not look like a short answer
+    return code;
   } catch (const std::exception& problem) {
     return report(problem);
   }

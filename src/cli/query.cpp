@@ -4,6 +4,7 @@
 #include "cli/configuration.hpp"
 #include "cli/document_writer.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
 #include "cli/parameters.hpp"
 #include "cli/reply_writer.hpp"
 
@@ -43,15 +44,11 @@ void write_streamed(row_stream rows, row_writer& writer) {
   if (has_rows) writer.begin(rows.columns());
   while (const auto each = rows.next()) {
     writer.add(*each);
-    if (!std::cout) throw command_error(failed, "cannot write the rows: " + std::string(std::strerror(errno)));
+    require_output();
   }
   if (has_rows) return writer.end();
   writer.changed(rows.affected_rows());
 }
-
-}  // namespace
-
-namespace {
 
 const config::connection& configuration_of(const config::settings& settings, const std::string& name) {
   return *std::ranges::find(settings.connections, name, &config::connection::name);
@@ -109,7 +106,7 @@ void query_documents(const lease& on, const arguments& given, const config::sett
   do {
     document each;
     while (cursor->take(each)) writer->add(each);
-    if (!std::cout) throw command_error(failed, "cannot write the documents: " + std::string(std::strerror(errno)));
+    require_output();
   } while (run_within(given, settings, cursor->fetch()));
   writer->end();
 }
@@ -135,8 +132,7 @@ int query(const arguments& asked) {
       query_documents(target.lease(), given, settings);
       break;
   }
-  std::cout.flush();
-  return std::cout ? success : failed;
+  return success;
 }
 
 int script(const arguments& given) {

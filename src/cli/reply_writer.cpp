@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/reply_writer.hpp"
 
+#include "base/plain_json.hpp"
 #include "base/utf8.hpp"
 #include "cli/terminal.hpp"
 
@@ -122,7 +123,7 @@ json::value to_json_value(const redis_value& reply) {
       json::object pairs;
       for (auto each = reply.begin(); each != reply.end(); ++each) {
         const redis_value key = *each;
-        pairs[key.is_text() ? to_valid_utf8(key.text()) : to_json(to_json_value(key))] = to_json_value(*++each);
+        pairs[key.is_text() ? to_valid_utf8(key.text()) : plain_json(to_json_value(key))] = to_json_value(*++each);
       }
       return pairs;
     }
@@ -144,7 +145,7 @@ void write_csv_cell(const redis_value& reply, std::ostream& out) {
   if (reply.is_text()) {
     text = reply.text();
   } else if (reply.is_aggregate()) {
-    text = to_json(to_json_value(reply));
+    text = plain_json(to_json_value(reply));
   } else {
     text = reply.type() == redis_type::real ? shortest(reply.real()) : std::to_string(reply.integer());
   }
@@ -172,7 +173,7 @@ void write_csv(const redis_value& reply, std::ostream& out) {
 void write_reply(const redis_value& reply, row_format format, std::ostream& out) {
   switch (format) {
     case row_format::json:
-      out << to_json(to_json_value(reply)) << '\n';
+      out << plain_json(to_json_value(reply)) << '\n';
       return;
     case row_format::csv:
       return write_csv(reply, out);

@@ -26,6 +26,7 @@ std::string safe_lines(std::string_view text) {
 }
 
 void print_error(const terminal& where, std::string_view what, std::string_view hint) {
+  if (what.empty()) return;
   std::cout.flush();
   std::cerr << where.paint("error:", style::red) << ' ' << safe_lines(what) << '\n';
   if (!hint.empty()) std::cerr << where.paint("hint:", style::yellow) << ' ' << safe_lines(hint) << '\n';

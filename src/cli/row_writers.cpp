@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/row_writers.hpp"
 
+#include "base/plain_json.hpp"
 #include "base/utf8.hpp"
 #include "cli/table.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
+#include <optional>
 #include <ostream>
 #include <set>
 #include <vector>
@@ -21,6 +22,14 @@ namespace {
 bool is_number(data_type type) noexcept {
   using enum data_type;
   return type == integer || type == unsigned_integer || type == real || type == numeric;
+}
+
+bool is_json(std::string_view text) {
+  boost::system::error_code wrong;
+  boost::json::stream_parser parser;
+  parser.write(text.data(), text.size(), wrong);
+  if (!wrong) parser.finish(wrong);
+  return !wrong;
 }
 
 std::string rows_in_words(std::uint64_t count) { return std::to_string(count) + (count == 1 ? " row" : " rows"); }
@@ -37,26 +46,37 @@ class table_writer final : public row_writer {
     std::vector<cell> line;
     for (std::size_t i = 0; i < each.size(); ++i) {
       const field value = each[i];
-      if (is_number(value.type()) && !value.is_null()) headings_[i].right = true;  // SQLite types values, not columns
+      // SQLite types values, not columns.
+      if (!table_ && is_number(value.type()) && !value.is_null()) headings_[i].right = true;
       line.push_back(value.is_null() ? cell{.text = "<null>", .how = style::dim}
                                      : cell{.text = printable(value.to_display()), .how = style::plain});
     }
     rows_.push_back(std::move(line));
+    ++count_;
+    if (rows_.size() == part) print_part();
   }
   void end() override {
-    const std::size_t count = rows_.size();
-    table all(std::move(headings_));
-    for (auto& line : rows_) all.add(std::move(line));
-    all.print(out_, where_);
-    out_ << where_.paint("(" + rows_in_words(count) + ")", style::dim) << '\n';
+    print_part();
+    out_ << where_.paint("(" + rows_in_words(count_) + ")", style::dim) << '\n';
   }
   void changed(std::uint64_t rows) override { out_ << rows_in_words(rows) << " affected\n"; }
 
  private:
+  static constexpr std::size_t part = 1000;  // rows that are kept, to know the widths
+
+  void print_part() {
+    if (!table_) table_.emplace(std::move(headings_));
+    for (auto& line : rows_) table_->add(std::move(line));
+    rows_.clear();
+    table_->print_part(out_, where_);
+  }
+
   std::ostream& out_;
   terminal where_;
-  std::vector<table::heading> headings_;
+  std::vector<table::heading> headings_;  // until the first part
   std::vector<std::vector<cell>> rows_;
+  std::optional<table> table_;
+  std::uint64_t count_ = 0;
 };
 
 class csv_writer final : public row_writer {
@@ -131,28 +151,6 @@ std::unique_ptr<row_writer> make_row_writer(row_format format, std::ostream& out
   return std::make_unique<table_writer>(out, where);
 }
 
-std::string shortest(double number) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  return {digits.data(), end};
-}
-
-std::string to_json(const boost::json::value& value) {
-  std::string out;
-  if (const auto* object = value.if_object()) {
-    for (const auto& field : *object) {
-      out += (out.empty() ? "{" : ",") + json_string(field.key()) + ':' + to_json(field.value());
-    }
-    return out.empty() ? "{}" : out + '}';
-  }
-  if (const auto* array = value.if_array()) {
-    for (const auto& each : *array) out += (out.empty() ? "[" : ",") + to_json(each);
-    return out.empty() ? "[]" : out + ']';
-  }
-  if (const auto* number = value.if_double()) return shortest(*number);
-  return boost::json::serialize(value);
-}
-
 std::string csv_cell(std::string_view text) {
   if (!text.empty() && text.find_first_of("\",\r\n") == text.npos) return std::string(text);
   std::string out = "\"";
@@ -192,8 +190,10 @@ std::string to_json(const field& value) {
       const std::string text = value.to_display();
       return exact_json_number(text) ? text : json_string(text);
     }
-    case data_type::json:
-      return value.to_display();
+    case data_type::json: {  // a column that SQLite calls JSON may hold anything
+      const std::string text = value.to_display();
+      return is_json(text) ? text : json_string(text);
+    }
     default:
       return json_string(value.to_display());
   }

@@ -5,8 +5,6 @@
 
 #include <polypool/result.hpp>
 
-#include <boost/json/fwd.hpp>
-
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
@@ -29,17 +27,13 @@ class row_writer {
 };
 
 // `csv`: RFC 4180 with line feeds; NULL is an empty field, empty text is "". `json`: an array of objects. Both keep
-// nothing; `table` keeps all rows, to know the widths.
+// nothing; `table` keeps a thousand rows, to know the widths.
 std::unique_ptr<row_writer> make_row_writer(row_format format, std::ostream& out, const terminal& where);
 
 // A value as JSON: numbers as numbers, exact decimals with more than 15 digits as text.
 std::string to_json(const field& value);
-// A number with as many digits as it takes to read it back.
-std::string shortest(double number);
 // A field of a CSV line: quoted where it has to be, and where it is empty, which would be NULL otherwise.
 std::string csv_cell(std::string_view text);
-// A JSON value on one line, its numbers as people write them: 1.5, not 1.5E0.
-std::string to_json(const boost::json::value& value);
 // Text as a JSON string.
 std::string json_string(std::string_view text);
 // True for a JSON number of at most 15 digits, which every reader of JSON gets exactly.

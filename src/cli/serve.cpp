@@ -39,6 +39,7 @@ void listen_on(std::string_view where, config::server_settings& into) {
     host = host.substr(1, host.size() - 2);
   }
   if (!host.empty()) into.host = host;
+  into.enabled = true;
 }
 
 log::logger make_logger(const arguments& given, const config::logging_settings& settings) {
@@ -105,14 +106,11 @@ struct shutdown_request {
 };
 
 // @return false when a signal came while it connected
-bool connect_all(manager& mgr, const shutdown_request& shutdown, const log::logger& log) {
+bool connect_all(manager& mgr, const shutdown_request& shutdown) {
   environment env;
   env.stop = shutdown.stop.get_token();
   try {
-    for (const auto& each : run(mgr.async_connect(), env).failed) {
-      log.warning("serve", "a connection failed; the daemon goes on without it",
-                  {{"connection", each.name}, {"cause", each.cause.what()}});
-    }
+    run(mgr.async_connect(), env);  // logs which connections failed
     return true;
   } catch (const error&) {
     if (shutdown.stop.stop_requested()) return false;
@@ -158,7 +156,11 @@ int serve(const arguments& given) {
   std::mutex serving;  // guards `served`
   const hangup_signal hangup([&] {
     const std::scoped_lock lock(serving);
-    if (served) reload(*served, *source, log);
+    if (served) {
+      reload(*served, *source, log);
+    } else {
+      log.warning("serve", "SIGHUP was ignored: the daemon is starting or stopping");
+    }
   });
   const auto server_settings = found.settings.server;
   const auto count = found.settings.connections.size();
@@ -167,10 +169,11 @@ int serve(const arguments& given) {
   ::malloc_trim(0);                     // reading a large configuration takes memory that a daemon has no use for later
   std::optional<webhook_sender> hooks;  // before connecting: that is news already
   if (!webhooks.empty()) hooks.emplace(mgr.events(), std::move(webhooks), log);
-  if (!connect_all(mgr, shutdown, log)) return success;
-
+  // Before connecting, which may take a while: a taken port is told at once, and probes see that the daemon lives.
   std::optional<http_server> server;
-  if (server_settings.enabled) server.emplace(mgr, server_settings, log, server_limits(), source);
+  if (server_settings.enabled) server.emplace(mgr, server_settings, log, server_limits(), source, true);
+  if (!connect_all(mgr, shutdown)) return success;
+  if (server) server->announce_started();
   const auto serve_reloads = [&](manager* whom) {
     const std::scoped_lock lock(serving);
     served = whom;

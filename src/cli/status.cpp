@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/plain_json.hpp"
 #include "cli/commands.hpp"
 #include "cli/daemon_call.hpp"
 #include "cli/exit_codes.hpp"
@@ -19,7 +20,7 @@ namespace json = boost::json;
 
 std::string count_of(const json::object& from, std::string_view name) {
   const auto* value = from.if_contains(name);
-  return value != nullptr && value->is_number() ? json::serialize(*value) : "0";
+  return value != nullptr && value->is_number() ? plain_json(*value) : "0";
 }
 std::string time_of(const json::object& from, std::string_view name) {
   const auto* value = from.if_contains(name);
@@ -38,7 +39,7 @@ std::string joined_tags(const json::object& tags) {
   return out;
 }
 
-void print_json(const json::value& what) { std::cout << json::serialize(what) << '\n'; }
+void print_json(const json::value& what) { std::cout << plain_json(what) << '\n'; }
 
 }  // namespace
 

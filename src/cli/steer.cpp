@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steering a running daemon: switch, failover, breaker.
+#include "base/plain_json.hpp"
 #include "cli/commands.hpp"
 #include "cli/daemon_call.hpp"
 #include "cli/exit_codes.hpp"
@@ -19,7 +20,7 @@ const std::string base = "/api/admin/connections/";
 
 int print(const arguments& given, const json::object& answer) {
   if (given.format == row_format::json) {
-    std::cout << json::serialize(object_field(answer, "data")) << '\n';
+    std::cout << plain_json(object_field(answer, "data")) << '\n';
   } else {
     std::cout << text_field(answer, "message") << '\n';
   }
@@ -30,7 +31,7 @@ int list_breakers(const arguments& given) {
   const auto data = data_of(ask(given.url, base + "breakers"));
   const auto& breakers = array_field(data, "breakers");
   if (given.format == row_format::json) {
-    std::cout << json::serialize(breakers) << '\n';
+    std::cout << plain_json(breakers) << '\n';
     return success;
   }
   table rows({{"NAME"},

@@ -41,16 +41,39 @@ std::vector<std::size_t> table::widths(const terminal& where) const {
   return out;
 }
 
-void table::print(std::ostream& out, const terminal& where) const {
-  if (headings_.empty()) return;
-  const auto width = widths(where);
-  const std::size_t last = headings_.size() - 1;
-  for (std::size_t i = 0; i <= last; ++i) {
-    put(out, where, {headings_[i].text, style::bold}, width[i], headings_[i].right, i == last);
+void table::print_headings(std::ostream& out, const terminal& where, const std::vector<std::size_t>& width) const {
+  for (std::size_t i = 0; i < headings_.size(); ++i) {
+    const bool last = i + 1 == headings_.size();
+    put(out, where, {headings_[i].text, style::bold}, width[i], headings_[i].right, last);
   }
+}
+
+void table::print_rows(std::ostream& out, const terminal& where, const std::vector<std::size_t>& width) const {
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i <= last; ++i) put(out, where, row[i], width[i], headings_[i].right, i == last);
+    for (std::size_t i = 0; i < headings_.size(); ++i) {
+      put(out, where, row[i], width[i], headings_[i].right, i + 1 == headings_.size());
+    }
   }
+}
+
+void table::print(std::ostream& out, const terminal& where) const {
+  const auto width = widths(where);
+  print_headings(out, where, width);
+  print_rows(out, where, width);
+}
+
+void table::print_part(std::ostream& out, const terminal& where) {
+  if (decided_.empty()) {
+    decided_ = widths(where);
+    print_headings(out, where, decided_);
+  }
+  auto width = decided_;
+  if (where.width == 0) {  // nothing is cut where nobody looks at it
+    const auto wanted = widths(where);
+    for (std::size_t i = 0; i < width.size(); ++i) width[i] = std::max(width[i], wanted[i]);
+  }
+  print_rows(out, where, width);
+  rows_.clear();
 }
 
 }  // namespace polypool::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/check.hpp"
 
+#include "base/loopback.hpp"
 #include "config/fields.hpp"
 #include "config/problems.hpp"
 #include "config/webhook_reader.hpp"
@@ -64,65 +65,71 @@ void check_tuning(const tuning& all, const complaint& wrong) {
   }
 }
 
-void check_place(const connection& one, const complaint& wrong) {
-  const auto& where = one.where;
-  const auto option = [&](const char* name) {
-    const auto found = where.options.find(name);
-    return found == where.options.end() ? std::string() : found->second;
-  };
-  switch (one.type) {
-    case database_type::sqlite:
-      if (where.filepath.empty()) {
-        wrong("filepath", "is missing; a sqlite connection needs it: a path, or :memory: for a database in memory");
-      }
-      if (const auto busy = option("busy_timeout"); !busy.empty()) {
-        if (const auto time = read_duration(busy); !time) {
-          wrong("busy_timeout", time.error().why + "; allowed: " + time.error().allowed);
-        }
-      }
-      return;
-    case database_type::odbc:
-      if (std::ranges::none_of(where.options, [](const auto& each) {
-            return (same_word(each.first, "driver") || same_word(each.first, "dsn")) && !each.second.empty();
-          })) {
-        wrong(
-            "driver",
-            "is missing; an odbc connection needs a driver (its name in odbcinst.ini or its path), or a data_source of "
-            "odbc.ini");
-      }
-      return;
-    case database_type::mongodb:
-      if (const auto word = option("read_preference"); !word.empty()) {
-        const auto known = read_preference_word(word);
-        if (!known)
-          wrong("read_preference", shown(word) + " " + known.error().why + "; allowed: " + known.error().allowed);
-      }
-      break;
-    case database_type::redis:
-      if (!where.database.empty() && !read_integer(where.database, 0, 65535)) {
-        wrong("database", "a Redis database is a number: 0 and more");
-      }
-      if (const auto cluster = option("cluster"); !cluster.empty()) {
-        const auto flag = read_flag(cluster);
-        if (!flag) wrong("options", "cluster " + flag.error().why + "; allowed: " + flag.error().allowed);
-        if (flag && *flag && !option("sentinel").empty()) {
-          wrong("options", "cluster and sentinel do not go together");
-        }
-        if (flag && *flag && !where.database.empty() && where.database != "0") {
-          wrong("database", "a Redis cluster has only database 0");
-        }
-      } else if (where.host.find(',') != std::string::npos && option("sentinel").empty()) {
-        wrong("host",
-              "is a list; only a Redis cluster (the option cluster) and sentinels (the option sentinel) have one");
-      }
-      if (where.tls == tls_mode::allow || where.tls == tls_mode::prefer) {
-        wrong("sslmode", "a Redis server does not negotiate TLS; allowed: disable, require, verify-ca, verify-full");
-      }
-      break;
-    default:
-      break;
+std::string option_of(const connection& one, const char* name) {
+  const auto found = one.where.options.find(name);
+  return found == one.where.options.end() ? std::string() : found->second;
+}
+
+void check_sqlite(const connection& one, const complaint& wrong) {
+  if (one.where.filepath.empty()) {
+    wrong("filepath", "is missing; a sqlite connection needs it: a path, or :memory: for a database in memory");
   }
-  if (where.host.empty()) {
+  if (const auto busy = option_of(one, "busy_timeout"); !busy.empty()) {
+    if (const auto time = read_duration(busy); !time) {
+      wrong("busy_timeout", time.error().why + "; allowed: " + time.error().allowed);
+    }
+  }
+}
+
+void check_odbc(const connection& one, const complaint& wrong) {
+  const auto names_a_driver = [](const auto& each) {
+    return (same_word(each.first, "driver") || same_word(each.first, "dsn")) && !each.second.empty();
+  };
+  if (std::ranges::any_of(one.where.options, names_a_driver)) return;
+  wrong("driver",
+        "is missing; an odbc connection needs a driver (its name in odbcinst.ini or its path), or a data_source of "
+        "odbc.ini");
+}
+
+void check_mongodb(const connection& one, const complaint& wrong) {
+  const auto word = option_of(one, "read_preference");
+  if (word.empty()) return;
+  if (const auto known = read_preference_word(word); !known) {
+    wrong("read_preference", shown(word) + " " + known.error().why + "; allowed: " + known.error().allowed);
+  }
+}
+
+void check_cluster(const connection& one, const std::string& cluster, const complaint& wrong) {
+  const auto flag = read_flag(cluster);
+  if (!flag) return wrong("options", "cluster " + flag.error().why + "; allowed: " + flag.error().allowed);
+  if (!*flag) return;
+  if (!option_of(one, "sentinel").empty()) wrong("options", "cluster and sentinel do not go together");
+  if (!one.where.database.empty() && one.where.database != "0") {
+    wrong("database", "a Redis cluster has only database 0");
+  }
+}
+
+void check_redis(const connection& one, const complaint& wrong) {
+  const auto& where = one.where;
+  if (!where.database.empty() && !read_integer(where.database, 0, 65535)) {
+    wrong("database", "a Redis database is a number: 0 and more");
+  }
+  if (const auto cluster = option_of(one, "cluster"); !cluster.empty()) {
+    check_cluster(one, cluster, wrong);
+  } else if (where.host.find(',') != std::string::npos && option_of(one, "sentinel").empty()) {
+    wrong("host", "is a list; only a Redis cluster (the option cluster) and sentinels (the option sentinel) have one");
+  }
+  if (where.tls == tls_mode::allow || where.tls == tls_mode::prefer) {
+    wrong("sslmode", "a Redis server does not negotiate TLS; allowed: disable, require, verify-ca, verify-full");
+  }
+}
+
+void check_place(const connection& one, const complaint& wrong) {
+  if (one.type == database_type::sqlite) return check_sqlite(one, wrong);
+  if (one.type == database_type::odbc) return check_odbc(one, wrong);
+  if (one.type == database_type::mongodb) check_mongodb(one, wrong);
+  if (one.type == database_type::redis) check_redis(one, wrong);
+  if (one.where.host.empty()) {
     wrong("host", "is missing; a " + std::string(to_string(one.type)) + " connection needs a host or a dsn");
   }
 }
@@ -154,7 +161,11 @@ void check_settings(const settings& whole, const complaint& wrong) {
   if (whole.force_timeout != settings().force_timeout) {
     check_order("drain_timeout", whole.drain_timeout, "force_timeout", whole.force_timeout, wrong);
   }
-  if (whole.server.enabled && whole.server.host.empty()) wrong("server.host", "is empty; 0.0.0.0 listens everywhere");
+  if (whole.server.enabled && !is_loopback_host(whole.server.host)) {
+    wrong("server.host",
+          shown(whole.server.host) +
+              " is no loopback address, and there is no authentication yet; allowed: " + std::string(loopback_hosts));
+  }
   if (whole.server.max_body_bytes == 0) wrong("server.max_body_bytes", "0 is too small; allowed: 1 and more");
   const auto known = [&](std::string_view field, const std::string& word, const auto& words, std::string_view kind) {
     if (const auto found = read_word(word, words, kind); !found) {

@@ -134,12 +134,15 @@ std::string tree_builder::path() const {
   return out;
 }
 
-node read_document(std::string_view text, std::string_view name, problem_list& problems) {
+notation notation_of(std::string_view file) noexcept {
+  return file.ends_with(".json") || file.ends_with(".JSON") ? notation::json : notation::yaml;
+}
+
+node read_document(std::string_view text, std::string_view name, notation how, problem_list& problems) {
   const auto file = problems.add_file(name);
   if (!is_text(text, problems, file)) return {};
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  return name.ends_with(".json") || name.ends_with(".JSON") ? read_json(text, problems, file)
-                                                            : read_yaml(text, problems, file);
+  return how == notation::json ? read_json(text, problems, file) : read_yaml(text, problems, file);
 }
 
 }  // namespace polypool::config

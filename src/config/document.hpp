@@ -106,7 +106,11 @@ class unreadable_document : public std::exception {
 node read_yaml(std::string_view text, problem_list& problems, std::uint32_t file);
 /// Reads JSON.
 node read_json(std::string_view text, problem_list& problems, std::uint32_t file);
-/// Reads a text by the extension of its name (.json, or YAML), after looking whether it is one: size, UTF-8, no NUL.
-node read_document(std::string_view text, std::string_view name, problem_list& problems);
+enum class notation : std::uint8_t { yaml, json };
+/// The notation of a file: JSON where its extension says so.
+notation notation_of(std::string_view file) noexcept;
+/// Reads a text, after looking whether it is one: size, UTF-8, no NUL.
+/// @param name what it is called in messages
+node read_document(std::string_view text, std::string_view name, notation how, problem_list& problems);
 
 }  // namespace polypool::config

@@ -40,7 +40,7 @@ class variables_reader {
   connection read() {
     for (std::size_t i = 0; i < fields_.size(); ++i) take(i);
     if (!draft_.dsn && !refused_.any()) check_required();
-    if (!draft_.dsn && !draft_.type) draft_.type = database_type::postgres;
+    if (!draft_.dsn && !draft_.type) draft_.type = type();
     std::optional<connection> made;
     if (problems_.empty()) {
       made = assemble(std::move(draft_), name_, tuning(), given_, [this](std::string_view field, std::string what) {
@@ -72,12 +72,20 @@ class variables_reader {
     }
   }
 
+  bool is_given(std::string_view name) const {
+    return given_[static_cast<std::size_t>(find_field(fields_, name) - fields_.data())];
+  }
+
+  /// A file and no host is SQLite, whoever leaves the type out.
+  database_type type() const {
+    const bool file_only = is_given("filepath") && !is_given("host");
+    return draft_.type.value_or(file_only ? database_type::sqlite : database_type::postgres);
+  }
+
   void check_required() {
     std::string missing;
-    const auto type = draft_.type.value_or(database_type::postgres);
-    for (const auto name : required(type)) {
-      const auto* one = find_field(fields_, name);
-      if (given_[static_cast<std::size_t>(one - fields_.data())]) continue;
+    for (const auto name : required(type())) {
+      if (is_given(name)) continue;
       if (!missing.empty()) missing += ", ";
       missing += variable_of(start_, name);
       if (name == "password") missing += " (may be empty)";
@@ -122,7 +130,8 @@ std::optional<std::vector<connection>> connections_from_databases_variable(const
   // As if it were the connections of a file, so that a list with names is read, too.
   node root;
   root.type = node::kind::map;
-  root.children.push_back({"connections", {}, read_document(*text, "DATABASES.json", problems)});
+  root.children.push_back(
+      {"connections", {}, read_document(*text, "environment variable DATABASES", notation::json, problems)});
   problems.throw_if_any();
   name_connections(problems, root);
   const auto& map = root.children.front().value;

@@ -23,9 +23,9 @@ std::optional<std::string> contents_of(const fs::path& path, problem_list& probl
     problems.add({problems.add_file(path.string()), 0, 0}, {}, std::move(what));
     return std::nullopt;
   };
-  std::error_code failed;
-  const auto status = fs::status(path, failed);
-  if (!fs::exists(status)) return complain("there is no such file");
+  std::error_code ignored;
+  const auto status = fs::status(path, ignored);
+  if (status.type() == fs::file_type::not_found) return complain("there is no such file");
   if (fs::is_directory(status)) return complain("is a directory; a file is expected");
   const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rb"));
   if (file == nullptr) return complain("cannot be opened: " + std::generic_category().message(errno));
@@ -81,7 +81,7 @@ bool is_plain(std::string_view name) {
 /// Reads a document down to its fields, with connections by name.
 node read_layer(std::string_view text, std::string_view name, problem_list& problems) {
   const auto before = problems.size();
-  auto document = read_document(text, name, problems);
+  auto document = read_document(text, name, notation_of(name), problems);
   if (document.is_null() && problems.size() == before) {
     problems.add({problems.add_file(name), 0, 0}, {}, "is empty; a configuration has at least 'connections'");
   }

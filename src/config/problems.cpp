@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/problems.hpp"
 
+#include "base/edit_distance.hpp"
+
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 
 namespace polypool::config {
 namespace {
@@ -18,23 +19,6 @@ std::string all_texts(const std::vector<problem>& problems) {
   std::string out = "the configuration has " + std::to_string(problems.size()) + " problems:";
   for (const auto& one : problems) out += "\n  " + one.to_string();
   return out;
-}
-
-/// How many letters must be changed, put in, left out or swapped to make `a` of `b`.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), earlier(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    earlier.swap(before);
-    before.swap(row);
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({before[j] + 1, row[j - 1] + 1, before[j - 1] + (a[i - 1] != b[j - 1])});
-      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) row[j] = std::min(row[j], earlier[j - 2] + 1);
-    }
-  }
-  return row.back();
 }
 
 std::string normal(std::string_view word) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/split_url.hpp"
 
+#include "base/hex.hpp"
 #include "config/vocabulary.hpp"
 
 #include <algorithm>
@@ -15,12 +16,6 @@ constexpr std::string_view escape_hint =
 using failure = std::unexpected<std::string>;
 
 failure with_hint(std::string what) { return failure(std::move(what) + std::string(escape_hint)); }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 bool has_strange_character(std::string_view host) {
   return std::ranges::any_of(host, [](unsigned char c) {

@@ -201,14 +201,23 @@ bool is_closed(std::string_view text, const YAML::Mark& mark) {
   return false;
 }
 
+/// Whether a tab stands before the first word of the line, which yaml-cpp complains about in other words.
+bool is_indented_with_tab(std::string_view text, const YAML::Mark& mark) {
+  const auto at = std::min(static_cast<std::size_t>(std::max(mark.pos, 0)), text.size());
+  const auto before = text.substr(0, at).rfind('\n');
+  const auto line = text.substr(before == std::string_view::npos ? 0 : before + 1);
+  return line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+}
+
 /// yaml-cpp's message without what it may quote from the file: `password: *hunter2` must not show.
-std::string explained(const YAML::Exception& failed) {
+std::string explained(const YAML::Exception& failed, std::string_view text) {
   std::string_view message = failed.msg;
   message = message.substr(0, message.find(": "));
   std::string out = "is not valid YAML: " + std::string(message);
   if (message.find("anchor") != std::string_view::npos || message.find("alias") != std::string_view::npos) {
     out += "; a value that starts with '*' or '&' needs quotes";
   }
+  if (is_indented_with_tab(text, failed.mark)) out += "; YAML is indented with spaces, never with tabs";
   return out;
 }
 
@@ -233,7 +242,7 @@ node read_yaml(std::string_view text, problem_list& problems, std::uint32_t file
     problems.add(failed.where(), handler.tree().path(), failed.what());
     return {};
   } catch (const YAML::Exception& failed) {
-    problems.add({file, failed.mark.line + 1, failed.mark.column + 1}, handler.tree().path(), explained(failed));
+    problems.add({file, failed.mark.line + 1, failed.mark.column + 1}, handler.tree().path(), explained(failed, text));
     return {};
   }
   return handler.tree().take();

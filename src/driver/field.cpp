@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a field can become: lenient where nothing is lost, strict where something would be.
+#include "base/hex.hpp"
 #include "base/utf8.hpp"
 
 #include <polypool/result.hpp>
@@ -75,12 +76,6 @@ bool is_decimal(std::string_view text) {
 bool same_word(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, {},
                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; });
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = static_cast<char>(c | 32);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 // Bytes written as `\x` and digits.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/hex.hpp"
+
 #include <polypool/value.hpp>
 
 namespace polypool {
@@ -6,13 +8,6 @@ namespace {
 
 constexpr std::string_view digits = "0123456789abcdef";
 constexpr std::array<std::size_t, 4> hyphens_at{8, 13, 18, 23};
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/connection_state.hpp"
 
+#include "config/target.hpp"
 #include "manager/health_track.hpp"
 #include "manager/redis_sharing.hpp"
 
@@ -131,13 +132,7 @@ std::string connection_state::target() const {
     for (const auto& each : group_->members()) names += (names.empty() ? "" : ", ") + each->name();
     return names;
   }
-  if (type_ == config::database_type::sqlite) return where_.filepath;
-  std::string text = where_.host;
-  const auto port = where_.port ? where_.port : config::default_port(type_);
-  const bool has_ports = text.find(',') != std::string::npos && text.find(':') != std::string::npos;
-  if (port != 0 && !has_ports) text += ":" + std::to_string(port);
-  if (!where_.database.empty()) text += "/" + where_.database;
-  return text;
+  return config::target_of(type_, where_);
 }
 
 pool_options connection_state::options_of_pool() const {

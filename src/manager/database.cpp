@@ -8,7 +8,7 @@
 
 namespace polypool {
 
-std::uint64_t mapped_access::update_by(std::string table, const std::string& key, column_values changes) {
+table_query mapped_access::row_by(std::string table, const std::string& key, column_values& changes) {
   const auto found = std::ranges::find(changes, key, [](const auto& each) { return std::string_view(each.first); });
   if (found == changes.end()) {
     throw error(errc::invalid_argument, "the structure has no member '" + key + "' to find its row by")
@@ -16,7 +16,9 @@ std::uint64_t mapped_access::update_by(std::string table, const std::string& key
   }
   value wanted = std::move(found->second);
   changes.erase(found);
-  return on_.from(std::move(table)).where(key, std::move(wanted)).update(std::move(changes));
+  auto query = on_.from(std::move(table));
+  query.where(key, std::move(wanted));
+  return query;
 }
 
 database manager::database(std::string_view name) const {

@@ -18,7 +18,7 @@ namespace {
 struct attempt {
   connection_pointer state;
   std::optional<error> failure;
-  bool done = false;
+  bool opened = false;  // by this attempt, and not meanwhile by a caller's first use
 };
 using attempts = std::vector<attempt>;
 
@@ -30,8 +30,9 @@ task<void> try_connect(std::shared_ptr<attempts> list, std::size_t index) {
   } catch (const error& e) {
     failure.emplace(e);
   }
+  (*list)[index].opened = !failure;
+  if (failure && failure->code() == errc::already_connected) failure.reset();
   (*list)[index].failure = std::move(failure);
-  (*list)[index].done = true;
 }
 
 struct check {
@@ -102,14 +103,14 @@ task<connect_report> manager_core::connect() {
   }
   if (critical_failed || (report.connected.empty() && !report.failed.empty())) {
     for (const auto& each : *list) {
-      if (each.failure) continue;
+      if (!each.opened) continue;
       task<void> closing = each.state->close(duration::zero(), duration::zero(), connection_phase::closed);
       co_await std::move(closing);
     }
     throw summary_of(*list);
   }
   for (const auto& each : report.failed) {
-    log_.error("manager", "a connection could not be opened",
+    log_.error("manager", "a connection could not be opened; the others go on without it",
                {{"connection", each.name}, {"error", each.cause.what()}});
   }
   co_return report;

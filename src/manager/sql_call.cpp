@@ -37,6 +37,12 @@ task<std::uint64_t> sql_operations::affected(task<result> work) {
   co_return rows.affected_rows();
 }
 
+task<result> sql_operations::not_empty(task<result> work) {
+  result rows = co_await std::move(work);
+  if (rows.empty()) detail::throw_row_count(1, 0);
+  co_return rows;
+}
+
 // whole transactions ------------------------------------------------------------------------------------------------
 
 namespace detail {
@@ -247,7 +253,7 @@ row_stream sql_database::stream_with(located_text text, std::span<const value> p
   return row_stream(
       run(stream_once(target_of(*core_, state_, call_), what), detail::blocking_environment(core_->time())));
 }
-task<row_stream> sql_database::stream_owned(located_string text, std::vector<value> parameters) {
+task<row_stream> sql_database::async_stream_with(located_string text, std::vector<value> parameters) {
   auto opening = stream_owned_text(target_of(*core_, state_, call_), std::move(text), std::move(parameters));
   return row_stream::made_by(std::move(opening));
 }

@@ -195,6 +195,13 @@ task<std::unique_ptr<stream_state>> stream_in(std::shared_ptr<transaction_state>
   co_return co_await std::move(opening);
 }
 
+task<std::unique_ptr<stream_state>> stream_in_owned(std::shared_ptr<transaction_state> tx, located_string text,
+                                                    std::vector<value> parameters) {
+  const statement what(text, parameters);
+  task<std::unique_ptr<stream_state>> opening = stream_in(std::move(tx), what);
+  co_return co_await std::move(opening);
+}
+
 }  // namespace
 }  // namespace detail
 
@@ -255,6 +262,9 @@ task<void> transaction::script_owned(located_string text) { return detail::scrip
 row_stream transaction::stream_with(located_text text, std::span<const value> parameters) {
   const statement what(text, parameters);
   return row_stream(run(detail::stream_in(state_, what), detail::blocking_environment(time())));
+}
+task<row_stream> transaction::async_stream_with(located_string text, std::vector<value> parameters) {
+  return row_stream::made_by(detail::stream_in_owned(state_, std::move(text), std::move(parameters)));
 }
 
 // savepoints ---------------------------------------------------------------------------------------------------------

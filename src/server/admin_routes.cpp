@@ -117,8 +117,6 @@ task<response> reconnect(context& shared, const request& asked) {
   co_return reconnected_answer(target.name());
 }
 
-task<response> ready_made(response made) { co_return made; }
-
 }  // namespace
 
 void add_admin_routes(router& routes, context& shared) {

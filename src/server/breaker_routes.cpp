@@ -54,8 +54,6 @@ response force(context& shared, const request& asked) {
   return success(done + " the circuit breaker of '" + target.name() + "'", std::move(data));
 }
 
-task<response> ready_made(response made) { co_return made; }
-
 }  // namespace
 
 void add_breaker_routes(router& routes, context& shared) {

@@ -29,14 +29,15 @@ response answer_to_current(const context& shared, const request& asked) {
 }  // namespace
 
 context::context(polypool::manager& served, log::logger logger, std::size_t json_depth,
-                 std::shared_ptr<configuration_source> from)
+                 std::shared_ptr<configuration_source> from, bool still_starting)
     : manager(served),
       log(std::move(logger)),
       max_json_depth(json_depth),
       health([&served] { return served.async_health_check(); }),
       metrics([&served] { return metrics_samples(served); }),
       source(std::move(from)),
-      events(served.events()) {}
+      events(served.events()),
+      starting(still_starting) {}
 
 void throw_not_found(const std::string& name, connection_kind kind) {
   const std::string what = kind == connection_kind::redis ? "Redis" : "Database";
@@ -75,6 +76,10 @@ connection find_connection(const context& shared, const std::string& name, conne
 
 task<response> answer(const context& shared, const handler& with, const request& asked, duration limit,
                       std::stop_token stop) {
+  if (shared.starting && asked.path.starts_with("/api/")) {
+    co_return failure(503, "Starting", "databases are being connected; GET /health/ready says when that is over",
+                      "STARTING");
+  }
   try {
     auto limited = with_timeout(limit, with(asked));
     auto result = co_await with_stop(std::move(stop), std::move(limited));

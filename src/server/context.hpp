@@ -20,7 +20,7 @@ namespace polypool::server {
 
 struct context {
   context(polypool::manager& served, log::logger logger, std::size_t json_depth,
-          std::shared_ptr<configuration_source> from = nullptr);
+          std::shared_ptr<configuration_source> from = nullptr, bool still_starting = false);
   polypool::manager& manager;
   log::logger log;
   std::size_t max_json_depth;
@@ -28,6 +28,7 @@ struct context {
   metrics_exporter metrics;
   const std::shared_ptr<configuration_source> source;  // null: nothing to read again
   event_feed events;
+  std::atomic<bool> starting;  // the manager is being connected by whoever made it, and left alone until then
   std::atomic<bool> shutting_down{false};
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };

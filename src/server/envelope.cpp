@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/envelope.hpp"
 
+#include "base/plain_json.hpp"
 #include "base/utf8.hpp"
 #include "telemetry/log_line.hpp"
 
 #include <boost/json.hpp>
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -48,49 +47,6 @@ std::string_view word_of_status(int status) noexcept {
   }
 }
 
-void write(std::string& out, const json::value& value);
-
-void write(std::string& out, const json::object& fields) {
-  char before = '{';
-  for (const auto& [key, value] : fields) {
-    out += before;
-    out += json::serialize(json::string_view(key));
-    out += ':';
-    write(out, value);
-    before = ',';
-  }
-  out += fields.empty() ? "{}" : "}";
-}
-
-void write(std::string& out, const json::array& items) {
-  char before = '[';
-  for (const auto& value : items) {
-    out += before;
-    write(out, value);
-    before = ',';
-  }
-  out += items.empty() ? "[]" : "]";
-}
-
-// Boost.JSON writes 0.5 as 5E-1, which is right but not for people.
-void write(std::string& out, double number) {
-  std::array<char, 64> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out += std::isfinite(number) ? std::string_view(digits.data(), end) : "null";
-}
-
-void write(std::string& out, const json::value& value) {
-  if (value.is_object()) {
-    write(out, value.as_object());
-  } else if (value.is_array()) {
-    write(out, value.as_array());
-  } else if (value.is_double()) {
-    write(out, value.as_double());
-  } else {
-    out += json::serialize(value);
-  }
-}
-
 json::object failure_object(int status, std::string_view message, std::string_view details, std::string_view word) {
   json::object out;
   out["success"] = false;
@@ -102,11 +58,7 @@ json::object failure_object(int status, std::string_view message, std::string_vi
 
 }  // namespace
 
-response document(int status, const json::object& content) {
-  std::string out;
-  write(out, content);
-  return response(status, std::move(out));
-}
+response document(int status, const json::object& content) { return response(status, plain_json(content)); }
 
 response success(std::string_view message, json::object data) {
   data["timestamp"] = timestamp();
@@ -136,6 +88,8 @@ response failure(const http_failure& refusal) {
 response failure(const error& cause, std::string_view message) {
   return failure(status_of(cause.portable_code()), message, cause.what(), code_word_of(cause.portable_code()));
 }
+
+task<response> ready_made(response made) { co_return made; }
 
 int status_of(errc code) noexcept {
   switch (code) {

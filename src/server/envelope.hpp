@@ -27,6 +27,9 @@ response failure(const error& cause, std::string_view message);
 /// Any JSON document.
 response document(int status, const boost::json::object& content);
 
+/// An answer that was made without waiting, for handlers.
+task<response> ready_made(response made);
+
 /// The HTTP status for an error, and the word for its field `code`.
 int status_of(errc code) noexcept;
 std::string code_word_of(errc code);

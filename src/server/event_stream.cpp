@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/event_stream.hpp"
 
+#include "base/plain_json.hpp"
 #include "server/health_json.hpp"
 #include "server/query.hpp"
 #include "telemetry/log_line.hpp"
@@ -46,7 +47,7 @@ std::uint64_t read_number(std::string_view name, std::string_view text) {
 
 std::string as_text(const connection_event& what) {
   return "id: " + std::to_string(what.id) + "\nevent: " + std::string(to_string(what.kind)) +
-         "\ndata: " + json::serialize(event_json(what)) + "\n\n";
+         "\ndata: " + plain_json(event_json(what)) + "\n\n";
 }
 
 }  // namespace

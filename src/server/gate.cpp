@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/gate.hpp"
 
+#include "base/loopback.hpp"
 #include "base/utf8.hpp"
 #include "server/envelope.hpp"
 
@@ -45,8 +46,10 @@ std::optional<response> check_host(const request_head& head, std::string_view in
   const bool wanted = (head.hosts.empty() || is_loopback_authority(head.hosts.front())) &&
                       (in_target.empty() || is_loopback_authority(in_target));
   if (wanted) return std::nullopt;
-  return failure(403, "Forbidden",
-                 "this server answers only to localhost, 127.0.0.1 and [::1]; the request names another host");
+  return failure(
+      403, "Forbidden",
+      "this server answers only to localhost, 127.0.0.1 (and all of 127.0.0.0/8) and [::1]; the request names "
+      "another host");
 }
 
 std::optional<response> check_route(const router& routes, http_method method, const std::string& path) {
@@ -89,7 +92,7 @@ bool is_loopback_authority(std::string_view authority) noexcept {
     rest = authority.substr(colon);
   }
   if (!rest.empty() && (rest.front() != ':' || !is_port(rest.substr(1)))) return false;
-  return name == "127.0.0.1" || name == "[::1]" || same_text(name, "localhost");
+  return is_loopback_host(name);
 }
 
 bool is_json_type(std::string_view content_type) noexcept {

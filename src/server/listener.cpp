@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/listener.hpp"
 
+#include "base/loopback.hpp"
 #include "server/serving.hpp"
 
 #include <polypool/error.hpp>
@@ -14,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cctype>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -31,15 +33,15 @@ constexpr std::size_t most_turned_away = 64;  // clients being told that there a
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
 asio::ip::address loopback_address(std::string host) {
-  if (host == "localhost") host = "127.0.0.1";
+  if (!is_loopback_host(host)) {
+    throw error(errc::invalid_configuration,
+                "server.host: refuses to listen on '" + host +
+                    "': there is no authentication yet, so whoever reaches the address could steer every database")
+        .with_hint("use a loopback address: " + std::string(loopback_hosts));
+  }
+  if (std::isalpha(static_cast<unsigned char>(host.front())) != 0) host = "127.0.0.1";  // localhost
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  error_code ec;
-  const auto address = asio::ip::make_address(host, ec);
-  if (!ec && address.is_loopback()) return address;
-  throw error(errc::invalid_configuration,
-              "server.host: refuses to listen on '" + host +
-                  "': there is no authentication yet, so whoever reaches the address could steer every database")
-      .with_hint("use a loopback address: 127.0.0.1 (or another of 127.0.0.0/8), ::1 or localhost");
+  return asio::ip::make_address(host);
 }
 
 std::string text_of(const asio::ip::address& address, std::uint16_t port) {

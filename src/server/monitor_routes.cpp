@@ -126,8 +126,6 @@ response events_answer(context& shared, const request& asked) {
   return out;
 }
 
-task<response> ready_made(response made) { co_return made; }
-
 }  // namespace
 
 void add_monitor_routes(router& routes, context& shared) {

@@ -206,8 +206,6 @@ task<response> disconnect(context& shared) {
   co_return batch_answer(outcome, "Disconnected", "connections", "Failed to disconnect");
 }
 
-task<response> ready_made(response made) { co_return made; }
-
 }  // namespace
 
 void add_multi_routes(router& routes, context& shared) {

@@ -19,9 +19,9 @@ double uptime_seconds(const context& shared) {
 
 bool closing(const context& shared) { return shared.shutting_down || shared.manager.closing(); }
 
-// While shutting down nothing is asked of the databases any more: what was known last counts, and it is not healthy.
+// While starting or shutting down nothing is asked of the databases: what was known last counts, and it is not healthy.
 task<std::shared_ptr<const health_report>> report_for_probe(context& shared) {
-  if (!shared.manager.closing()) {
+  if (!shared.starting && !shared.manager.closing()) {
     auto checked = co_await shared.health.check();
     co_return checked;
   }
@@ -74,6 +74,7 @@ task<response> detailed(context& shared) {
 
 response ready_answer(const context& shared) {
   json::array reasons;
+  if (shared.starting) reasons.push_back("starting");
   if (closing(shared)) reasons.push_back("shutting down");
   for (const auto& each : shared.manager.health().databases) {
     if (each.critical && each.status == health_status::unhealthy) {
@@ -88,7 +89,7 @@ response ready_answer(const context& shared) {
   return document(ready ? 200 : 503, out);
 }
 
-task<response> ready(context& shared) { co_return ready_answer(shared); }
+task<response> ready(context& shared) { return ready_made(ready_answer(shared)); }
 
 task<response> live(context& shared) {
   json::object out;
@@ -112,7 +113,7 @@ response index_answer(const std::vector<std::string>& endpoints) {
   return document(200, out);
 }
 
-task<response> index(const router& routes) { co_return index_answer(routes.list()); }
+task<response> index(const router& routes) { return ready_made(index_answer(routes.list())); }
 
 }  // namespace
 

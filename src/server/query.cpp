@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/query.hpp"
 
+#include "base/hex.hpp"
 #include "base/utf8.hpp"
 #include "server/http_types.hpp"
 
@@ -9,12 +10,6 @@
 namespace polypool::server {
 namespace {
 
-int digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 std::string decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -22,8 +17,8 @@ std::string decoded(std::string_view text) {
       out += text[i] == '+' ? ' ' : text[i];
       continue;
     }
-    const int first = i + 1 < text.size() ? digit(text[i + 1]) : -1;
-    const int second = i + 2 < text.size() ? digit(text[i + 2]) : -1;
+    const int first = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int second = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
     if (first < 0 || second < 0) throw http_failure(400, "Bad request", "the query has a '%' without two digits");
     out += static_cast<char>(first * 16 + second);
     i += 2;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/base64.hpp"
+#include "base/plain_json.hpp"
 #include "server/event_stream.hpp"
 #include "server/webhook_post.hpp"
 
@@ -107,7 +108,7 @@ struct webhook_sender::state {
 };
 
 void webhook_sender::state::keep(receiver& to, const connection_event& what) {
-  to.waiting.push_back({what.id, std::string(to_string(what.kind)), boost::json::serialize(server::event_json(what))});
+  to.waiting.push_back({what.id, std::string(to_string(what.kind)), plain_json(server::event_json(what))});
   const std::scoped_lock lock(to.mutex);
   if (to.waiting.size() > to.how.max_pending) {
     to.waiting.pop_front();

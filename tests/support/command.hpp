@@ -36,6 +36,7 @@ class child_process {
   // Reads to the end and waits. A program that takes too long is killed.
   command_result wait(std::chrono::seconds limit = std::chrono::seconds(60));
   const std::string& out() const noexcept { return out_.text; }
+  const std::string& err() const noexcept { return err_.text; }
   pid_t pid() const noexcept { return pid_; }
 
  private:

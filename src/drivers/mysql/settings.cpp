@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/mysql/settings.hpp"
 
+#include "base/host_port.hpp"
+
 #include <polypool/error.hpp>
 
 #include <algorithm>
@@ -163,7 +165,8 @@ bool verifies(const settings& how) noexcept {
 
 std::string place_of(const endpoint& where) {
   if (where.host.starts_with('/')) return where.host;
-  return (where.host.empty() ? "localhost" : where.host) + ":" + std::to_string(where.port != 0 ? where.port : 3306);
+  const auto port = std::to_string(where.port != 0 ? where.port : 3306);
+  return host_and_port(where.host.empty() ? "localhost" : where.host, port);
 }
 
 void apply(const settings& how, bool with_tls, MYSQL* connection) {

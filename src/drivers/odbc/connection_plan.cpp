@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/odbc/connection_plan.hpp"
 
+#include "base/host_port.hpp"
 #include "base/utf8.hpp"
 #include "driver/postgres_words.hpp"
 
@@ -247,7 +248,7 @@ driver_family family_of_driver(const std::string& driver, const installation& in
 }
 
 std::string place_of(const endpoint& where, std::uint16_t usual) {
-  return (where.host.empty() ? "localhost" : where.host) + ":" + port_text(where, usual);
+  return host_and_port(where.host.empty() ? "localhost" : where.host, port_text(where, usual));
 }
 
 constexpr std::string_view freetds_library = "/usr/lib/x86_64-linux-gnu/odbc/libtdsodbc.so";

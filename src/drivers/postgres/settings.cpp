@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An endpoint in libpq's words.
+#include "base/host_port.hpp"
 #include "driver/postgres_words.hpp"
 #include "drivers/postgres/connect.hpp"
 
@@ -61,7 +62,7 @@ void check_option(const std::string& key, const std::string& value) {
 std::string place_of(const endpoint& where) {
   const std::string port = std::to_string(where.port != 0 ? where.port : 5432);
   if (where.host.starts_with('/')) return where.host + "/.s.PGSQL." + port;
-  return (where.host.empty() ? "localhost" : where.host) + ":" + port;
+  return host_and_port(where.host.empty() ? "localhost" : where.host, port);
 }
 
 connect_settings settings_for(const endpoint& where) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/redis/settings.hpp"
 
+#include "base/host_port.hpp"
+
 #include <polypool/error.hpp>
 
 #include <algorithm>
@@ -98,8 +100,7 @@ void apply_servers(session_settings& out, const endpoint& where) {
 
 std::string server_address::text() const {
   if (host.starts_with('/')) return host;
-  const bool six = host.find(':') != std::string::npos;
-  return (six ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return host_and_port(host, std::to_string(port));
 }
 
 server_address parse_address(std::string_view text, std::uint16_t default_port) {

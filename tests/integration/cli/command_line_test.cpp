@@ -51,8 +51,11 @@ TEST_F(cli_test, misspelt_commands_get_a_suggestion) {
 TEST_F(cli_test, wrong_options_are_refused) {
   auto done = polypool({"list", "--frmat", "json"});
   EXPECT_EQ(done.status, 2);
-  EXPECT_THAT(done.err,
-              AllOf(StartsWith("error: "), HasSubstr("--frmat"), HasSubstr("hint: see polypool list --help")));
+  EXPECT_THAT(done.err, AllOf(StartsWith("error: "), HasSubstr("--frmat"),
+                              HasSubstr("hint: did you mean '--format'? see polypool list --help\n")));
+  EXPECT_THAT(polypool({"list", "--nothing-like-it"}).err, HasSubstr("hint: see polypool list --help\n"));
+  EXPECT_THAT(polypool({"query", "books", "SELECT 1", "--timeout", "-5s"}).err,
+              HasSubstr("--timeout: '-5s' is no duration"));
   done = polypool({"list", "--format", "xml"});
   EXPECT_EQ(done.status, 2);
   EXPECT_THAT(done.err, HasSubstr("'xml' is none of table|json"));
@@ -96,7 +99,22 @@ TEST_F(cli_test, a_missing_configuration_is_explained) {
   EXPECT_EQ(done.status, 2);
   EXPECT_THAT(done.err, AllOf(StartsWith("error: no configuration found\n"), HasSubstr("--config FILE"),
                               HasSubstr("POLYPOOL_CONFIG"), HasSubstr("MAIN_DB_URL=")));
-  EXPECT_THAT(polypool({"list", "-c", "nowhere.yaml"}).err, HasSubstr("there is no configuration file 'nowhere.yaml'"));
+  EXPECT_EQ(polypool({"list", "-c", "nowhere.yaml"}).err,
+            "error: there is no configuration file 'nowhere.yaml'\nhint: give the path of a YAML or JSON file\n");
+  EXPECT_EQ(polypool({"check", "nowhere.yaml"}).err, polypool({"list", "-c", "nowhere.yaml"}).err);
+  variables_ = {{"POLYPOOL_CONFIG", "elsewhere.yaml"}};
+  EXPECT_THAT(polypool({"list"}).err, HasSubstr("'elsewhere.yaml', which POLYPOOL_CONFIG names\n"));
+}
+
+// What is there and cannot be opened is not called missing.
+TEST_F(cli_test, a_configuration_that_cannot_be_opened_says_why) {
+  std::filesystem::create_symlink("loop.yaml", folder_ / "loop.yaml");
+  auto done = polypool({"check", "loop.yaml"});
+  EXPECT_EQ(done.status, 2);
+  EXPECT_THAT(done.out, HasSubstr("loop.yaml: cannot be opened: Too many levels of symbolic links"));
+  done = polypool({"check", "."});
+  EXPECT_EQ(done.status, 2);
+  EXPECT_THAT(done.out, HasSubstr("is a directory; a file is expected"));
 }
 
 TEST_F(cli_test, a_configuration_comes_from_the_option_the_variable_the_folder_or_the_environment) {
@@ -111,6 +129,8 @@ TEST_F(cli_test, a_configuration_comes_from_the_option_the_variable_the_folder_o
   EXPECT_THAT(output({"list"}), HasSubstr("\nbooks "));
   std::filesystem::remove(folder_ / "polypool.yaml");
   EXPECT_THAT(output({"list"}), AllOf(HasSubstr("\ncore "), HasSubstr("\nshop ")));
+  variables_ = {{"STOCK_DB_FILEPATH", "stock.db"}};
+  EXPECT_THAT(output({"list"}), HasSubstr("\nstock  sqlite  stock.db "));
 }
 
 TEST_F(cli_test, list_shows_targets_but_no_secrets) {

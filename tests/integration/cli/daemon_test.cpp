@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixture.hpp"
+#include "support/http_client.hpp"
+#include "support/silent_port.hpp"
 
 #include <boost/json.hpp>
 
@@ -69,6 +71,41 @@ TEST_F(daemon_test, does_not_start_without_a_critical_connection) {
   const auto done = polypool({"serve", "--listen", "127.0.0.1:0"});
   EXPECT_EQ(done.status, 1);
   EXPECT_THAT(done.err, AllOf(HasSubstr("error: "), HasSubstr("lost")));
+}
+
+// One that is slow to connect must not look dead to who watches it, and says at once what would fail afterwards.
+TEST_F(daemon_test, answers_probes_while_it_connects) {
+  const silent_port server;
+  write("polypool.yaml", "polypool: {connect_timeout: 10m, connections: {slow: {dsn: \"" + server.url() + "\"}}}\n");
+  daemon_.emplace(words({"serve", "--listen", "127.0.0.1:0"}), options());
+  ASSERT_TRUE(daemon_->wait_for("listening address="));
+  const std::string address = "127.0.0.1:";
+  const auto at = daemon_->err().find(address) + address.size();
+  ASSERT_TRUE(daemon_->wait_for("\n"));
+  const auto port = static_cast<std::uint16_t>(std::stoi(daemon_->err().substr(at)));
+  EXPECT_EQ(http_exchange(port, "GET", "/health/live").status, 200);
+  EXPECT_EQ(http_exchange(port, "GET", "/health/ready").status, 503);
+  const auto asked = polypool({"list", "--url", "http://" + address + std::to_string(port)});
+  EXPECT_EQ(asked.status, 1);
+  EXPECT_THAT(asked.err, AllOf(HasSubstr("the daemon says: Starting"), HasSubstr("/health/ready")));
+  const auto second = polypool({"serve", "--listen", address + std::to_string(port)});
+  EXPECT_EQ(second.status, 2);
+  EXPECT_THAT(second.err, AllOf(HasSubstr("cannot listen on 127.0.0.1:"), HasSubstr("in use")));
+  daemon_->send_signal(SIGHUP);
+  EXPECT_TRUE(daemon_->wait_for("SIGHUP was ignored"));
+  daemon_->send_signal(SIGTERM);
+  const auto done = daemon_->wait();
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_EQ(done.out, "");
+  EXPECT_THAT(done.err, Not(HasSubstr("topsecret")));
+}
+
+TEST_F(daemon_test, listens_where_it_is_told_whatever_the_file_says) {
+  write("polypool.yaml",
+        "polypool: {server: {enabled: false}, connections: {books: {type: sqlite, filepath: a.db}}}\n");
+  start();
+  EXPECT_THAT(output({"list", "--url", url_}), HasSubstr("books"));
+  stop();
 }
 
 TEST_F(daemon_test, a_wrong_address_is_explained) {

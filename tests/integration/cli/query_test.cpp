@@ -81,10 +81,12 @@ TEST_F(cli_test, a_large_result_is_streamed) {
   const std::string many =
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) "
       "SELECT i, hex(zeroblob(1000)) AS filler FROM n";
-  const std::string limited = "ulimit -v 500000; exec \"$0\" query books \"$1\" -f csv | tail -n 1";
+  const std::string limited = "ulimit -v 500000; exec \"$0\" query books \"$1\" -f $2 | tail -n 1";
   if (!test::memory_is_ours) GTEST_SKIP() << "sanitizers need more memory than the limit of this test";
-  const auto done = run_command({"/bin/bash", "-c", limited, POLYPOOL_COMMAND, many}, options());
+  auto done = run_command({"/bin/bash", "-c", limited, POLYPOOL_COMMAND, many, "csv"}, options());
   EXPECT_THAT(done.out, StartsWith("300000,")) << done.err;
+  done = run_command({"/bin/bash", "-c", limited, POLYPOOL_COMMAND, many, "table"}, options());
+  EXPECT_EQ(done.out, "(300000 rows)\n") << done.err;
 }
 
 TEST_F(cli_test, the_default_connection_has_a_name_too) {
@@ -122,6 +124,18 @@ TEST_F(cli_test, an_early_end_of_the_reader_is_no_crash) {
   const std::string pipe = "\"$0\" query books \"$1\" -f csv | head -n 2; echo \"${PIPESTATUS[0]}\"";
   const auto done = run_command({"/bin/bash", "-c", pipe, POLYPOOL_COMMAND, many}, options());
   EXPECT_EQ(done.out, "i\n1\n1\n");
+  EXPECT_EQ(done.err, "") << "who has enough did nothing wrong";
+}
+
+TEST_F(cli_test, output_that_cannot_be_written_is_an_error) {
+  const std::vector<std::vector<std::string>> calls{{"query", "books", "SELECT 1"}, {"list"}, {"check"}, {"--help"}};
+  for (const auto& call : calls) {
+    std::vector<std::string> command{"/bin/sh", "-c", "\"$0\" \"$@\" > /dev/full", POLYPOOL_COMMAND};
+    command.insert(command.end(), call.begin(), call.end());
+    const auto done = run_command(command, options());
+    EXPECT_EQ(done.status, 1) << call[0];
+    EXPECT_EQ(done.err, "error: cannot write to standard output: No space left on device\n") << call[0];
+  }
 }
 
 TEST_F(cli_test, a_script_stops_at_the_first_error) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "support/http_client.hpp"
+#include "support/silent_port.hpp"
 
 #include <polypool/manager.hpp>
 #include <polypool/server.hpp>
@@ -12,55 +13,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <netinet/in.h>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <unistd.h>
-#include <vector>
 
 namespace polypool::test {
 
 inline const std::string multi = "/api/admin/connections/multi/";
 inline const std::string admin = "/api/admin/connections/";
-
-/// A port of 127.0.0.1 whose owner accepts connections and never says a word; or that refuses, once `refuse` is called.
-class silent_port {
- public:
-  silent_port() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof where;
-    auto* address = reinterpret_cast<sockaddr*>(&where);
-    if (::bind(socket_, address, size) != 0 || ::listen(socket_, 16) != 0) throw std::runtime_error("no port");
-    ::getsockname(socket_, address, &size);
-    port_ = ntohs(where.sin_port);
-  }
-  ~silent_port() { refuse(); }
-  silent_port(const silent_port&) = delete;
-  void refuse() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-  std::string url() const { return "postgres://user:topsecret@127.0.0.1:" + std::to_string(port_) + "/db"; }
-  /// Returns when somebody has connected.
-  void await_client() {
-    const int client = ::accept(socket_, nullptr, nullptr);
-    clients_.push_back(client);
-  }
-
- private:
-  int socket_;
-  std::uint16_t port_ = 0;
-  std::vector<int> clients_;
-};
 
 class ServerTest : public ::testing::Test {
  protected:
@@ -85,7 +50,7 @@ class ServerTest : public ::testing::Test {
     options.stream = &log_;
     const log::logger logger(log::make_log_sink(options));
     manager_ = std::make_unique<manager>(settings_, logger);
-    server_ = std::make_unique<http_server>(*manager_, settings_.server, logger, limits_);
+    server_ = std::make_unique<http_server>(*manager_, settings_.server, logger, limits_, nullptr, starting_);
   }
   std::uint16_t port() {
     if (!server_) start();
@@ -141,6 +106,7 @@ class ServerTest : public ::testing::Test {
   std::string folder_;
   config::settings settings_;
   server_limits limits_;
+  bool starting_ = false;   // as a daemon that still connects its databases
   std::ostringstream log_;  // read only when nobody writes any more
   std::unique_ptr<manager> manager_;
   std::unique_ptr<http_server> server_;

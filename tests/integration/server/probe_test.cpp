@@ -120,6 +120,28 @@ TEST_F(ProbeTest, MetricsNeedNoServer) {
   EXPECT_THAT(text, Not(HasSubstr("hidden")));
 }
 
+TEST_F(ProbeTest, WhileItStartsItLivesAndIsNotReady) {
+  settings_.connections.push_back(config::connection_from_url("one", file_url("one")));
+  starting_ = true;
+  start();
+  EXPECT_EQ(exchange("GET", "/health/live").status, 200);
+  EXPECT_EQ(exchange("GET", "/metrics").status, 200);
+  EXPECT_EQ(exchange("GET", "/").status, 200);
+  EXPECT_EQ(exchange("GET", "/health").status, 503);
+  EXPECT_EQ(exchange("GET", "/health/detailed").status, 503);
+  const auto ready = exchange("GET", "/health/ready");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_THAT(ready.body, HasSubstr(R"("reasons":["starting"])"));
+  EXPECT_EQ(code_of("GET", multi + "list", "", 503), "STARTING");
+  EXPECT_EQ(code_of("DELETE", multi + "disconnect/all", "", 503), "STARTING");
+  EXPECT_EQ(manager_->get("one").phase(), connection_phase::registered) << "nobody asked anything of it";
+  manager_->connect();
+  server_->announce_started();
+  EXPECT_EQ(exchange("GET", "/health").status, 200);
+  EXPECT_EQ(exchange("GET", "/health/ready").status, 200);
+  EXPECT_EQ(exchange("GET", multi + "list").status, 200);
+}
+
 TEST_F(ProbeTest, TheIndexListsWhatWorks) {
   const auto index = get("/");
   for (const auto& each : index.at("endpoints").as_array()) {

@@ -47,6 +47,21 @@ TEST(table_on_a_terminal, widest_columns_give_way) {
   EXPECT_EQ(out.str(), "A      B\nshort  " + std::string(12, 'x') + "…\n");
 }
 
+TEST(table_in_parts, the_first_rows_decide_on_the_widths) {
+  const terminal pipe;
+  const terminal narrow{.colors = false, .width = 8};
+  for (const bool cut : {false, true}) {
+    table rows({{"A"}, {"B", true}});
+    std::ostringstream out;
+    rows.add({{"one"}, {"1"}});
+    rows.print_part(out, cut ? narrow : pipe);
+    rows.add({{"longer"}, {"22"}});
+    rows.print_part(out, cut ? narrow : pipe);
+    rows.print_part(out, cut ? narrow : pipe);
+    EXPECT_EQ(out.str(), cut ? "A    B\none  1\nlo…  …\n" : "A    B\none  1\nlonger  22\n");
+  }
+}
+
 TEST(table_on_a_terminal, colours_take_no_room) {
   table rows({{"A"}, {"B"}});
   rows.add({{"x", style::red}, {"y"}});
@@ -70,6 +85,10 @@ TEST(json_values, numbers_are_numbers_where_they_are_exact) {
 TEST(json_values, text_is_always_valid) {
   EXPECT_EQ(to_json(field::text(data_type::text, "a\"\n\xff")), "\"a\\\"\\n\uFFFD\"");
   EXPECT_EQ(to_json(field::text(data_type::json, R"({"a": 1})")), R"({"a": 1})");
+  EXPECT_EQ(to_json(field::text(data_type::json, R"({"a": )")), R"("{\"a\": ")");
+  EXPECT_EQ(to_json(field::text(data_type::json, "nope")), R"("nope")");
+  EXPECT_EQ(to_json(field::text(data_type::json, "")), R"("")");
+  EXPECT_EQ(to_json(field::text(data_type::json, "1 2")), R"("1 2")");
 }
 
 TEST(json_values, what_counts_as_an_exact_number) {

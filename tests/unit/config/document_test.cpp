@@ -64,6 +64,8 @@ TEST(Yaml, UnreadableTexts) {
       {"a: &x !!str 'b''\n", "a quote is not closed"},
       {"connections: {a: b", "is not valid YAML"},
       {"\tconnections: 1", "is not valid YAML"},
+      {"a:\n\tb: 1\n", "test.yaml:2: "},
+      {"a:\n\tb: 1\n", "YAML is indented with spaces, never with tabs"},
       {"a: *nope\n", "a value that starts with '*' or '&' needs quotes"},
       {"a: &x [*x]\n", "test.yaml:1: a: an alias refers to a value that contains it"},
       {"? [a]\n: b\n", "a key has to be a single value"},

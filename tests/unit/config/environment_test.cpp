@@ -75,6 +75,14 @@ TEST(FromVariables, AllThatIsMissingIsNamedAtOnce) {
   EXPECT_THAT(problems_of_variables("C", {{"C_DB_TYPE", "sqlite"}}), ::testing::HasSubstr("not set: C_DB_FILEPATH; "));
 }
 
+TEST(FromVariables, AFileAndNoHostIsSqlite) {
+  const auto made = build_config_from_env("C", only({{"C_DB_FILEPATH", "c.db"}}));
+  EXPECT_EQ(made.type, database_type::sqlite);
+  EXPECT_EQ(made.where.filepath, "c.db");
+  EXPECT_THAT(problems_of_variables("C", {{"C_DB_FILEPATH", "c.db"}, {"C_DB_HOST", "h"}}),
+              ::testing::HasSubstr("not set: C_DB_USER, "));
+}
+
 TEST(FromVariables, WhatIsWrongNamesTheVariable) {
   const auto problems = problems_of_variables("C", {{"C_DB_URL", "redis://:hunter2@h"},
                                                     {"C_DB_PORT", "x"},
@@ -122,7 +130,7 @@ TEST(DatabasesVariable, WhatIsWrong) {
     return as_text(problems_of([&] { connections_from_databases_variable(only({{"DATABASES", text}})); }));
   };
   EXPECT_THAT(problems(R"({"core": {"type": "postgres", "prt": 1}})"),
-              ::testing::HasSubstr("connections.core.prt: unknown field 'prt'"));
+              ::testing::HasSubstr("environment variable DATABASES:1: connections.core.prt: unknown field 'prt'"));
   EXPECT_THAT(problems(R"({"core": )"), ::testing::HasSubstr("the document ends too early"));
   EXPECT_THAT(problems("17"), ::testing::HasSubstr("an object of name and URL, or name and fields, is expected"));
   EXPECT_THAT(problems(R"({"core": 17})"), ::testing::HasSubstr("this is not a URL that is known"));

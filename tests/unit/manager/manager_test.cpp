@@ -57,6 +57,32 @@ TEST(manager, connect_reports_and_isolates_failures) {
   EXPECT_EQ(world.run(world.mgr->async_connect()).connected, std::vector<std::string>{"bad"});
 }
 
+task<void> connect_all(manager& mgr, std::optional<connect_report>& out) {
+  task<connect_report> connecting = mgr.async_connect();
+  out = co_await std::move(connecting);
+}
+
+// More connections than are opened at once: the last one has its turn when somebody uses it already.
+TEST(manager, one_that_was_used_before_its_turn_to_connect_is_connected) {
+  std::vector<config::connection> many;
+  for (int i = 0; i < 70; ++i) many.push_back(fake_connection("c" + std::to_string(i)));
+  many.back().critical = true;
+  const std::string last = many.back().name;
+  fake_world world(std::move(many), {});
+  for (auto& [name, server] : world.servers) {
+    if (name != last) server->connect_takes(1s);
+  }
+  std::optional<connect_report> report;
+  world.loop.spawn(connect_all(*world.mgr, report));
+  world.run(world.mgr->sql(last).async_execute("UPDATE early"));
+  EXPECT_FALSE(report);
+  world.loop.advance(10s);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->connected.size(), 70U);
+  EXPECT_TRUE(report->failed.empty());
+  EXPECT_EQ(world.mgr->get(last).phase(), connection_phase::connected);
+}
+
 TEST(manager, a_critical_failure_closes_what_was_opened) {
   auto good = fake_connection("good");
   auto bad = fake_connection("bad");

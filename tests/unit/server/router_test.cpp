@@ -80,8 +80,9 @@ TEST(Gate, AdmitsGoodRequests) {
 }
 
 TEST(Gate, RefusesOtherHosts) {
-  for (const auto* host : {"evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "0.0.0.0", "[::1",
-                           "[::1]x", "localhost:port", "localhost:80:80", "127.0.0.2", "user@localhost"}) {
+  for (const auto* host :
+       {"evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "0.0.0.0", "[::1", "[::1]x", "localhost:port",
+        "localhost:80:80", "128.0.0.1", "127.1", "127.0.0.1.", "user@localhost"}) {
     auto asked = head("GET", "/health");
     asked.hosts = {host};
     EXPECT_EQ(refused_with(asked), 403) << host;
@@ -90,8 +91,8 @@ TEST(Gate, RefusesOtherHosts) {
 }
 
 TEST(Gate, TakesEveryLoopbackName) {
-  for (const auto* host :
-       {"localhost", "LOCALHOST:1", "localhost:", "127.0.0.1", "127.0.0.1:65535", "[::1]", "[::1]:8080"}) {
+  for (const auto* host : {"localhost", "LOCALHOST:1", "localhost:", "127.0.0.1", "127.0.0.1:65535", "127.0.0.2:80",
+                           "127.255.255.254", "[::1]", "[::1]:8080"}) {
     EXPECT_TRUE(is_loopback_authority(host)) << host;
   }
 }
