@@ -31,6 +31,7 @@ class group_state final : public group_router, public std::enable_shared_from_th
   void belongs_to(const std::shared_ptr<connection_state>& host) noexcept { host_ = host; }
 
   std::shared_ptr<connection_state> choose(const call* how, const connection_state* avoid) override;
+  bool still_takes(const call* how, const connection_state& member) const noexcept override;
   void succeeded(const connection_state& member, duration took) noexcept override;
   void failed(const connection_state& member, const error& why) noexcept override;
   std::shared_ptr<const void> note_write(const call* how) override;

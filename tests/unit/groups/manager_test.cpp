@@ -154,6 +154,37 @@ TEST_F(group_of_servers, sessions_of_the_old_primary_are_retired) {
   EXPECT_EQ(seen_.back(), "read@a");
 }
 
+// What waited for a session of the old primary would get one when that is back as a replica.
+TEST_F(group_of_servers, a_write_that_waits_goes_where_writes_go_when_its_turn_comes) {
+  start(failover_group());
+  write();
+  look();
+  world_->mgr->get("a").resize(0, 1, 1);
+  auto held = world_->run(db().async_lease());
+  for (int i = 0; i < 2; ++i) {
+    world_->loop.spawn([](sql_database to) -> task<void> { co_await to.async_query("write"); }(db()));
+  }
+  world_->loop.spawn([](sql_database to) -> task<void> {
+    transaction tx = co_await to.async_begin();
+    co_await tx.async_query("write");
+    co_await tx.async_commit();
+  }(db()));
+  lease taken;
+  world_->loop.spawn([](sql_database to, lease& into) -> task<void> { into = co_await to.async_lease(); }(db(), taken));
+  world_->loop.run_ready();
+  EXPECT_EQ(world_->mgr->get("a").statistics().pool.waiting, 4U);
+  server("b").set_role(role_type::primary);
+  ASSERT_EQ(world_->run(the_group().async_fail_over("b")).primary, "b");
+  server("a").set_role(role_type::replica);
+  seen_.clear();
+  held.release();
+  world_->loop.advance(1s);
+  EXPECT_THAT(seen_, ::testing::ElementsAre("write@b", "write@b", "write@b"));
+  EXPECT_TRUE(taken);
+  EXPECT_EQ(world_->mgr->get("a").statistics().pool.in_use, 0U);
+  taken.release();
+}
+
 TEST_F(group_of_servers, two_primaries_are_refused_and_it_says_so) {
   start(failover_group());
   write();
