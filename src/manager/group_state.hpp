@@ -75,11 +75,12 @@ class group_state final : public group_router, public std::enable_shared_from_th
     std::shared_ptr<connection_state> retired;  // its sessions lead to a server that is not the primary any more
     std::string from, to, detail;
   };
-  void learn(const answers& heard);
+  void learn(answers& heard);
   void choose_by_hand(const std::function<std::string(time_point)>& choice);
-  void take_in(const answers& heard);  // (lock)
-  news decide(time_point now);         // (lock)
-  bool serves() const;                 // (lock)
+  void compare_positions(answers& heard) const;  // (lock)
+  void take_in(const answers& heard);            // (lock)
+  news decide(time_point now);                   // (lock)
+  bool serves() const;                           // (lock)
   void act_on(news happened);
   void report_health(connection_state& host);
 

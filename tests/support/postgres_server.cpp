@@ -247,6 +247,14 @@ void private_postgres::follow(const private_postgres& primary) {
   start();
 }
 
+void private_postgres::pause_replay() {
+  postgres_admin admin(address_);
+  admin.execute("SELECT pg_wal_replay_pause()");
+  if (!wait_until([&] { return admin.value("SELECT pg_get_wal_replay_pause_state()") == "paused"; })) {
+    throw std::runtime_error("the standby does not pause");
+  }
+}
+
 void private_postgres::promote() { postgres_admin(address_).execute("SELECT pg_promote(true, 60)"); }
 
 void postgres_test::SetUp() {

@@ -102,6 +102,8 @@ class private_postgres {
   /// Starts, after it was stopped, as a standby that streams from that server.
   void follow(const private_postgres& primary);
   void promote();
+  /// A standby applies nothing of what it receives from now on.
+  void pause_replay();
 
   const postgres_address& address() const noexcept { return address_; }
   /// The folder with its Unix socket.

@@ -104,6 +104,34 @@ TEST_F(group_of_servers, replicas_are_read_from_once_they_were_looked_at) {
   EXPECT_THAT(seen_, ::testing::ElementsAre("read@a", "read@b", "write@a"));
 }
 
+// MongoDB's servers say where they are, and not how far behind.
+TEST_F(group_of_servers, compares_positions_where_servers_tell_no_lag) {
+  auto how = failover_group();
+  how.max_lag = 5s;
+  start(how);
+  server("b").set_lag(std::nullopt);
+  server("a").set_position("1:1000:1");
+  server("b").set_position("1:993:4");
+  EXPECT_EQ(look().members[1].lag, 7s);
+  EXPECT_FALSE(the_group().status().members[1].readable);
+  auto health = world_->run(world_->mgr->get("b").async_health_check());
+  EXPECT_EQ(health.status, health_status::healthy) << "less than max_replica_lag";
+  EXPECT_EQ(health.server.lag, 7s);
+  server("a").set_position("1:1010:1");
+  EXPECT_EQ(look().members[1].lag, 17s);
+  health = world_->run(world_->mgr->get("b").async_health_check());
+  EXPECT_EQ(health.status, health_status::degraded);
+  EXPECT_THAT(health.detail, ::testing::HasSubstr("it is 17s behind its primary"));
+  kill("a");
+  look();
+  EXPECT_EQ(look().members[1].lag, 17s) << "what the silent primary said last counts";
+  server("b").set_position("1:1010:1");
+  EXPECT_EQ(look().members[1].lag, 0s);
+  EXPECT_TRUE(the_group().status().members[1].readable);
+  world_->run(world_->mgr->get("orders").async_close());
+  EXPECT_EQ(world_->run(world_->mgr->get("b").async_health_check()).server.lag, std::nullopt);
+}
+
 TEST_F(group_of_servers, a_promoted_replica_gets_the_writes_without_a_restart) {
   start(failover_group());
   write();
