@@ -51,7 +51,7 @@ struct server_info {
   role_type role = role_type::unknown;
   std::optional<duration> lag;  ///< of a replica: how far behind its primary it is; nothing when it cannot tell
   /// How far it has written, or applied as a replica: a PostgreSQL LSN, a GTID set of MySQL or MariaDB, an offset of
-  /// Redis. Empty when it cannot tell.
+  /// Redis, an optime of MongoDB. Empty when it cannot tell.
   std::string position;
 };
 

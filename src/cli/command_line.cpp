@@ -157,9 +157,11 @@ void add_steering(CLI::App& app, arguments& into) {
   add_format(command, into, status_formats);
   command->add_flag("--redis", into.redis, "The Redis of this name, where a database has it, too");
 
-  command = add(app, "failover", "Send a group's calls to another member", help::failover);
+  command = add(app, "failover", "Send a group's writes to another member", help::failover);
   command->add_option("group", into.name, "The group")->required();
-  command->add_option("--to", into.to, "This member; left out: the best one")->type_name("MEMBER");
+  auto* to = command->add_option("--to", into.to, "This member; left out: the next that takes writes");
+  to->type_name("MEMBER");
+  command->add_flag("--back", into.back, "To the declared primary again")->excludes(to);
   add_url(command, into);
   add_format(command, into, status_formats);
 

@@ -33,6 +33,7 @@ struct arguments {
   std::string log_format;
   bool redis = false;                    // `switch`
   std::string to;                        // of `failover`
+  bool back = false;                     // of `failover`
   bool follow = false;                   // `events`
   std::vector<std::string> kinds;        // of events
   std::vector<std::string> connections;  // of events

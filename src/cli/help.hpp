@@ -88,8 +88,12 @@ inline constexpr const char* switch_active = R"(Examples:
 )";
 
 inline constexpr const char* failover = R"(Examples:
-  polypool failover orders                        to the best member
+  polypool failover orders                        to the next member that takes writes
   polypool failover orders --to orders_backup
+  polypool failover orders --back                 to the declared primary, as before
+
+It promotes no server: a replica has to be promoted first. Where two members say that they are the primary, it says which
+one is right. Calls go to no other one by themselves until `--back`, except to a server that is the only primary.
 )";
 
 inline constexpr const char* breaker = R"(Examples:

@@ -3,15 +3,20 @@
 #include "cli/commands.hpp"
 #include "cli/daemon_call.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/group_places.hpp"
 #include "cli/status_source.hpp"
 #include "cli/table.hpp"
 
 #include <polypool/duration.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
+#include <map>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace polypool::cli {
 namespace {
@@ -39,6 +44,27 @@ std::string joined_tags(const json::object& tags) {
   return out;
 }
 
+// What it is in groups, if the daemon has any.
+std::map<std::string, std::vector<group_place>> places_in(const json::array& connections, const std::string& url) {
+  const bool some = std::ranges::any_of(
+      connections, [](const json::value& each) { return each.is_object() && flag_field(each.as_object(), "group"); });
+  if (!some || url.empty()) return {};
+  return places_of(array_field(data_of(ask(url, "/api/admin/connections/groups")), "groups"));
+}
+
+std::string role_of(const json::object& connection, const std::map<std::string, std::vector<group_place>>& places) {
+  std::string out;
+  const auto add = [&out](const std::string& word) { out += (out.empty() ? "" : ", ") + word; };
+  if (flag_field(connection, "isActive")) add("active");
+  if (flag_field(connection, "critical")) add("critical");
+  const auto found = places.find(text_field(connection, "name"));
+  if (found == places.end()) return out;
+  for (const auto& each : found->second) {
+    if (each.itself == flag_field(connection, "group")) add(each.role);
+  }
+  return out;
+}
+
 void print_json(const json::value& what) { std::cout << plain_json(what) << '\n'; }
 
 }  // namespace
@@ -54,6 +80,7 @@ int list(const arguments& given) {
   if (running) headings.insert(headings.end(), {{"PHASE"}, {"HEALTH"}});
   headings.insert(headings.end(), {{"ROLE"}, {"TAGS"}});
   table rows(std::move(headings));
+  const auto places = places_in(connections, given.url);
   for (const auto& each : connections) {
     if (!each.is_object()) continue;
     const auto& one = each.as_object();
@@ -62,9 +89,7 @@ int list(const arguments& given) {
       line.push_back({text_field(one, "phase")});
       line.push_back(health_cell(text_field(one, "health")));
     }
-    std::string role = flag_field(one, "isActive") ? "active" : "";
-    if (flag_field(one, "critical")) role += role.empty() ? "critical" : ", critical";
-    line.push_back({role});
+    line.push_back({role_of(one, places)});
     line.push_back({joined_tags(object_field(one, "tags"))});
     rows.add(std::move(line));
   }

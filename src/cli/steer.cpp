@@ -82,6 +82,12 @@ json::object fail_over(const std::string& url, const std::string& group, const s
   return tell(url, base + "failover", body);
 }
 
+json::object fail_back(const std::string& url, const std::string& group) {
+  json::object body;
+  body["group"] = group;
+  return tell(url, base + "failback", body);
+}
+
 json::object renew(const std::string& url, const std::string& name) {
   json::object body;
   body["connectionName"] = name;
@@ -110,7 +116,9 @@ int switch_active(const arguments& given) {
   }
 }
 
-int failover(const arguments& given) { return print(given, fail_over(given.url, given.name, given.to)); }
+int failover(const arguments& given) {
+  return print(given, given.back ? fail_back(given.url, given.name) : fail_over(given.url, given.name, given.to));
+}
 
 int breaker(const arguments& given) {
   if (given.text.empty()) return list_breakers(given);

@@ -28,6 +28,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view status_path = "/api/admin/connections/status";
+constexpr std::string_view groups_path = "/api/admin/connections/groups";
 constexpr std::string_view events_path = "/api/events?limit=200";
 constexpr auto once_interval = std::chrono::milliseconds(500);  // between the two answers that give a rate
 
@@ -42,25 +43,14 @@ std::string clock_now() {
 void refresh(const std::string& url, top_model& model) {
   const auto status = data_of(ask(url, status_path));
   const auto events = data_of(ask(url, events_path));
-  model.update(status, events, std::chrono::steady_clock::now());
+  const auto groups = data_of(ask(url, groups_path));
+  model.update(status, events, groups, std::chrono::steady_clock::now());
 }
 
-// The group that has this name, or a member of this name; empty when there is none.
-std::string group_of(const std::string& url, const std::string& name) {
-  const auto data = data_of(ask(url, "/api/admin/connections/groups"));
-  for (const auto& each : array_field(data, "groups")) {
-    if (!each.is_object()) continue;
-    const auto& group = each.as_object();
-    const auto its_name = text_field(group, "name");
-    if (its_name == name) return its_name;
-    for (const auto& member : array_field(group, "members")) {
-      const auto member_name = member.is_string()   ? std::string(std::string_view(member.as_string()))
-                               : member.is_object() ? text_field(member.as_object(), "name")
-                                                    : std::string();
-      if (member_name == name) return its_name;
-    }
-  }
-  return {};
+// What is wrong, as short as it can be said: a daemon that refuses says why in its details.
+std::string one_line(const command_error& problem) {
+  const std::string_view what = problem.what();
+  return what.starts_with("the daemon says") && !problem.hint().empty() ? problem.hint() : std::string(what);
 }
 
 // Talks to the daemon. Its thread owns the model; the other side gets copies.
@@ -87,7 +77,9 @@ class talker {
     const std::scoped_lock lock(mutex_);
     model = seen_;
     view.trouble = trouble_;
-    if (!message_.empty()) view.message = std::exchange(message_, {});
+    if (message_.empty()) return;
+    view.message = std::exchange(message_, {});
+    view.refused = refused_;
   }
   void ask_for(action what) {
     const std::scoped_lock lock(mutex_);
@@ -105,10 +97,15 @@ class talker {
         wanted = std::exchange(action_, nullptr);
       }
       std::string message, trouble;
+      bool refused = false;
       try {
         if (wanted) message = wanted();
+      } catch (const command_error& problem) {
+        message = one_line(problem);
+        refused = true;
       } catch (const std::exception& problem) {
         message = problem.what();
+        refused = true;
       }
       try {
         refresh(url_, model);
@@ -118,7 +115,10 @@ class talker {
       std::unique_lock lock(mutex_);
       seen_ = model;
       trouble_ = std::move(trouble);
-      if (!message.empty()) message_ = std::move(message);
+      if (!message.empty()) {
+        message_ = std::move(message);
+        refused_ = refused;
+      }
       const std::uint64_t one = 1;
       static_cast<void>(!::write(wake_, &one, sizeof one));
       more_.wait_for(lock, stop, interval_, [this] { return static_cast<bool>(action_); });
@@ -132,6 +132,7 @@ class talker {
   std::condition_variable_any more_;
   top_model seen_;
   std::string trouble_, message_;
+  bool refused_ = false;
   action action_;
   std::jthread thread_;
 };
@@ -164,6 +165,7 @@ class dialog {
       return true;
     }
     view_.message.clear();
+    view_.refused = false;
     if (!view_.question.empty()) {
       answer(pressed.letter, daemon);
       return pressed.letter != '\x03';
@@ -191,16 +193,25 @@ class dialog {
       view_.message = "switching …";
       daemon.ask_for([url = url_, row] { return text_field(switch_to(url, row.name, row.redis), "message"); });
     } else if (letter == 'f') {
-      view_.question = "Fail over the group of '" + row.name + "'? (y/n)";
-      pending_ = [url = url_, name = row.name] {
-        const auto group = group_of(url, name);
-        if (group.empty()) return "'" + name + "' belongs to no group";
-        return text_field(fail_over(url, group, {}), "message");
-      };
+      offer_failover(row);
     } else if (letter == 'r') {
       view_.question = "Replace all sessions of '" + row.name + "'? (y/n)";
       pending_ = [url = url_, name = row.name] { return text_field(renew(url, name), "message"); };
     }
+  }
+
+  // To the selected member, unless it is the group or has the writes already: then to the next one.
+  void offer_failover(const top_row& row) {
+    const auto place = std::ranges::find(row.places, true, &group_place::failover);
+    if (place == row.places.end()) {
+      view_.message = "'" + row.name + "' belongs to no failover group";
+      view_.refused = true;
+      return;
+    }
+    const auto to = place->itself || place->primary == row.name ? std::string() : row.name;
+    view_.question = "Send the writes of '" + place->group + "' to " +
+                     (to.empty() ? std::string("the next member") : "'" + to + "'") + "? (y/n)";
+    pending_ = [url = url_, group = place->group, to] { return text_field(fail_over(url, group, to), "message"); };
   }
 
   void answer(char letter, talker& daemon) {

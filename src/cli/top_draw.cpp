@@ -73,7 +73,7 @@ layout layout_for(const top_model& model, std::size_t width) {
     used += more;
   };
   std::size_t longest = 0;
-  for (const auto& each : model.rows()) longest = std::max(longest, display_width(each.name) + 1);
+  for (const auto& each : model.rows()) longest = std::max(longest, display_width(each.shown_name()) + 1);
   widen(0, std::min<std::size_t>(longest, 32));
   widen(9, 9);
   widen(3, 17);
@@ -101,7 +101,7 @@ std::string row_line(const top_row& row, const layout& how, bool selected, const
       {{(selected && !where.colors ? ">"
          : row.active              ? "*"
                                    : " ") +
-            row.name,
+            row.shown_name(),
         style::plain},
        {row.type, style::plain},
        {row.health, style_of_health(row.health)},
@@ -143,7 +143,7 @@ const std::array<std::string_view, 11> help_lines{
     "Keys",
     "  up, down, k, j   select a connection      home, end, page up, page down",
     "  s                switch: unnamed calls go to the selected connection",
-    "  f                fail over the group that the selected connection belongs to",
+    "  f                fail over: writes of its group go to the selected connection, or to the next one",
     "  r                reconnect: replace all sessions of the selected connection",
     "  q, Ctrl-C        quit                     ?, h    this help; any key leaves it",
     "",
@@ -162,7 +162,10 @@ std::vector<std::string> draw(const top_model& model, const top_view& view, cons
   const std::string& note = !view.trouble.empty()    ? view.trouble
                             : !view.question.empty() ? view.question
                                                      : view.message;
-  const auto note_style = !view.trouble.empty() ? style::red : view.question.empty() ? style::green : style::yellow;
+  const auto note_style = !view.trouble.empty()    ? style::red
+                          : !view.question.empty() ? style::yellow
+                          : view.refused           ? style::red
+                                                   : style::green;
   if (bounded || !note.empty()) out.push_back(line(note, note_style));
   if (view.help) {
     for (const auto each : help_lines) out.push_back(line(each, style::plain));

@@ -86,7 +86,12 @@ top_row top_model::row_of(const json::object& one, double seconds) {
   return out;
 }
 
-void top_model::update(const json::object& status, const json::object& events,
+std::string top_row::shown_name() const {
+  if (places.empty() || !places.front().itself || !places.front().failover) return name;
+  return name + " → " + (places.front().primary.empty() ? "nobody" : places.front().primary);
+}
+
+void top_model::update(const json::object& status, const json::object& events, const json::object& groups,
                        std::chrono::steady_clock::time_point now) {
   const double seconds = last_ ? std::chrono::duration<double>(now - *last_).count() : 0;
   if (last_ && seconds < least_seconds) return;
@@ -97,11 +102,13 @@ void top_model::update(const json::object& status, const json::object& events,
     if (it->is_object()) events_.push_back(line_of(it->as_object()));
   }
   rows_.clear();
+  const auto places = places_of(array_field(groups, "groups"));
   for (const auto& each : array_field(status, "connections")) {
     if (!each.is_object()) continue;
     auto row = row_of(each.as_object(), seconds);
     const auto found = std::ranges::find(events_, row.name, &event_line::connection);
     if (found != events_.end()) row.last_event = found->time + " " + found->kind;
+    if (const auto its = places.find(row.name); its != places.end()) row.places = its->second;
     rows_.push_back(std::move(row));
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/event_lines.hpp"
+#include "cli/group_places.hpp"
 #include "cli/terminal.hpp"
 
 #include <boost/json.hpp>
@@ -25,13 +26,18 @@ struct top_row {
   std::optional<double> queries_per_second, errors_per_second;  // since the answer before
   std::optional<double> p50_ms, p95_ms;  // since then, or of all time when nothing was asked meanwhile
   std::string last_event;
+  std::vector<group_place> places;  // in groups
+
+  // Its name; of a group, also where its writes go.
+  std::string shown_name() const;
 };
 
 // What the daemon said, as rows.
 class top_model {
  public:
   // @param status data of /api/admin/connections/status @param events data of /api/events
-  void update(const boost::json::object& status, const boost::json::object& events,
+  // @param groups data of /api/admin/connections/groups
+  void update(const boost::json::object& status, const boost::json::object& events, const boost::json::object& groups,
               std::chrono::steady_clock::time_point now);
   const std::vector<top_row>& rows() const noexcept { return rows_; }
   const std::vector<event_line>& events() const noexcept { return events_; }  // the newest first
@@ -55,6 +61,7 @@ struct top_view {
   std::string clock;     // HH:MM:SS
   std::string trouble;   // why there is nothing new; red
   std::string message;   // what an action came to
+  bool refused = false;  // and that is nothing
   std::string question;  // asked of the user, who answers y or n
   std::size_t selected = 0;
   bool help = false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
 
 namespace polypool::postgres {
@@ -91,6 +93,31 @@ statement_kind kind_of_start(std::string_view first, std::string_view second) no
 }
 
 }  // namespace
+
+const char* const short_state_question =
+    "SELECT pg_is_in_recovery() AS recovering, current_setting('default_transaction_read_only') AS read_only";
+
+// A replica that has applied all it received, from a primary that it is connected to, is not behind. Else the age of
+// the last transaction that it applied is what it can tell, which grows while nobody writes.
+const char* const state_question =
+    "SELECT r AS recovering, current_setting('default_transaction_read_only') AS read_only,"
+    " CASE WHEN r THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END AS position,"
+    " CASE WHEN NOT r THEN NULL"
+    " WHEN EXISTS (SELECT FROM pg_stat_wal_receiver) AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0"
+    " ELSE greatest(0, (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1e6)::bigint) END"
+    " AS lag FROM (SELECT pg_is_in_recovery() AS r) AS now";
+
+server_info read_state(std::string_view recovering, std::string_view read_only, std::string_view position,
+                       std::string_view lag) {
+  using role = server_info::role_type;
+  server_info out;
+  out.role = recovering.starts_with('t') ? role::replica : read_only == "on" ? role::read_only : role::primary;
+  out.position = position;
+  std::int64_t microseconds = 0;
+  const auto [end, problem] = std::from_chars(lag.data(), lag.data() + lag.size(), microseconds);
+  if (!lag.empty() && problem == std::errc()) out.lag = std::chrono::microseconds(microseconds);
+  return out;
+}
 
 statement_kind kind_of(std::string_view text) noexcept {
   word_reader words(text);

@@ -20,6 +20,17 @@ inline constexpr std::string_view forget_everything =
     "CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;UNLISTEN *;SELECT pg_advisory_unlock_all();"
     "DISCARD PLANS;DISCARD TEMP;DISCARD SEQUENCES;";
 
+/// Asks for what a server is, in four columns: whether it recovers, default_transaction_read_only, how far it is, and,
+/// as a replica, how far behind in microseconds. Needs PostgreSQL 10; before that there is only the short form with
+/// two.
+extern const char* const state_question;
+extern const char* const short_state_question;
+inline constexpr std::string_view undefined_function = "42883";  // what older ones say to the long one
+
+/// The answer. @param lag empty: it cannot tell
+server_info read_state(std::string_view recovering, std::string_view read_only, std::string_view position = {},
+                       std::string_view lag = {});
+
 struct statement_kind {
   bool leaves_state = false;     ///< settings, temporary tables, listens, locks: the next caller must not see it
   bool prepares = false;         ///< makes prepared statements of its own

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether one server has what another one had.
+#include "driver/replication_position.hpp"
+
 #include <polypool/driver.hpp>
 
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace polypool {
@@ -85,6 +88,21 @@ std::optional<gtid_set> sources_of(std::string_view text) {
   return out;
 }
 
+// MongoDB's.
+struct optime {
+  std::uint64_t term = 0, seconds = 0, increment = 0;
+};
+
+std::optional<optime> optime_of(std::string_view text) {
+  const auto parts = split(text, ':');
+  if (parts.size() != 3) return std::nullopt;
+  const auto term = number(parts[0]);
+  const auto seconds = number(parts[1]);
+  const auto increment = number(parts[2]);
+  if (!term || !seconds || !increment) return std::nullopt;
+  return optime{*term, *seconds, *increment};
+}
+
 bool covers(const gtid_set& has, const gtid_set& wanted) {
   return std::ranges::all_of(wanted, [&](const auto& source) {
     const auto mine = has.find(source.first);
@@ -112,11 +130,36 @@ bool position_reached(std::string_view position, std::string_view wanted) noexce
                return found != here->end() && found->second >= each.second;
              });
     }
+    if (const auto there = optime_of(wanted)) {
+      // Of another term it may be what a new primary has rolled back.
+      const auto here = optime_of(position);
+      return here && here->term == there->term &&
+             std::pair(here->seconds, here->increment) >= std::pair(there->seconds, there->increment);
+    }
     const auto there = sources_of(wanted);
     const auto here = sources_of(position);
     return there && here && covers(*here, *there);
   } catch (...) {
     return false;  // no memory to find out
+  }
+}
+
+std::string optime_position(std::int64_t term, std::uint64_t seconds, std::uint64_t increment) {
+  // Before the first election it is -1.
+  return std::to_string(std::max<std::int64_t>(term, 0)) + ":" + std::to_string(seconds) + ":" +
+         std::to_string(increment);
+}
+
+std::optional<duration> position_lag(std::string_view position, std::string_view of_another) noexcept {
+  try {
+    const auto here = optime_of(position);
+    const auto there = optime_of(of_another);
+    if (!here || !there) return std::nullopt;
+    const auto most = static_cast<std::uint64_t>(std::chrono::seconds(std::chrono::hours(24 * 3650)).count());
+    const auto behind = there->seconds > here->seconds ? there->seconds - here->seconds : 0;
+    return std::chrono::seconds(std::min(behind, most));
+  } catch (...) {
+    return std::nullopt;  // no memory to find out
   }
 }
 

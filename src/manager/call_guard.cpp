@@ -146,16 +146,36 @@ bool call_attempts::follow_successor(const error& why) noexcept {
   if (started_ != not_begun || why.portable_code() != errc::connection_closed || !context_.state->gone()) return false;
   auto next = context_.state->successor();
   if (!next) return false;
+  start_over_at(std::move(next));
+  return true;
+}
+
+void call_attempts::start_over_at(connection_pointer next) noexcept {
   abandon();  // what the old one's safeguards gave
   places_ = call_places();
   guards_ = nullptr;
   context_.state = std::move(next);
   pause_ = duration::zero();
+}
+
+void call_attempts::check_member() {
+  if (!context_.group) return;
+  auto& members = *context_.group->group();
+  if (members.still_takes(context_.how.get(), *context_.state)) return;
+  auto next = members.choose(context_.how.get(), nullptr);
+  if (next == context_.state) return;
+  moved_to_ = std::move(next);
+  throw error(errc::read_only, "the writes of the group went elsewhere while the call waited for a session");
+}
+
+bool call_attempts::follow_group() noexcept {
+  if (!moved_to_) return false;
+  start_over_at(std::move(moved_to_));
   return true;
 }
 
 bool call_attempts::failed(const error& why, const environment& env) noexcept {
-  if (follow_successor(why)) return true;
+  if (follow_successor(why) || follow_group()) return true;
   clock& time = context_.state->time();
   const auto now = time.now();
   const duration took = started_ == not_begun ? duration::zero() : now - started_;

@@ -48,9 +48,16 @@ class call_attempts {
   bool try_enter() noexcept;
   /// The same, and waits in their queues. Throws pool_timeout, pool_queue_full, cancelled.
   task<call_places> enter() const;
-  /// The session is there: what comes now is the server's time.
-  void begun() noexcept { begun(context_.state->time().now()); }
-  void begun(time_point now) noexcept { started_ = now; }
+  /// The session is there: what comes now is the server's time. Throws as check_member() does.
+  void begun() { begun(context_.state->time().now()); }
+  void begun(time_point now) {
+    if (context_.group) [[unlikely]]
+      check_member();
+    started_ = now;
+  }
+  /// After waiting for a session: throws when the group's writes go to another member now, and failed() sends the call
+  /// there. So what waited on a server that was demoted meanwhile never reaches it.
+  void check_member();
   void succeeded() noexcept;
   /// Counts a failure. @return whether to make the call again, after pause()
   bool failed(const error& why, const environment& env) noexcept;
@@ -66,11 +73,14 @@ class call_attempts {
   void settle(const error& why, time_point now, duration took) noexcept;
   bool move_to_another(const error& why) noexcept;
   bool follow_successor(const error& why) noexcept;
+  bool follow_group() noexcept;
+  void start_over_at(connection_pointer next) noexcept;
 
   call_context& context_;
   safeguards* guards_ = nullptr;
   std::optional<circuit_breaker::permit> permit_;
   call_places places_;
+  connection_pointer moved_to_;  // the member that gets the call instead
   time_point started_ = not_begun;
   duration pause_{};
   std::uint32_t attempt_ = 1;

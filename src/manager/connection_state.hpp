@@ -127,6 +127,10 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   void retire_sessions() noexcept;
   /// Whether its pool could not open a session when it last tried.
   bool cannot_connect() const;
+  /// How far a group has found it to be behind the others; for a server that cannot tell itself.
+  void note_lag(std::optional<duration> behind) noexcept {
+    lag_in_group_.store(behind.value_or(unknown_lag).count(), std::memory_order_relaxed);
+  }
   /// What somebody else has found out about its health; counts at once.
   void report(health_status status, std::string reason, std::optional<server_info> server);
 
@@ -153,6 +157,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   void ended();
   bool busy_and_alive(finding& seen);
   void answered() noexcept;
+  server_info with_lag(server_info said) const noexcept;
   std::string shortcomings(const finding& seen) const;
   std::string standing_reason(const finding& seen) const;
   std::string health_sentence(health_status status, const std::string& reason) const;
@@ -176,6 +181,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   std::atomic<connection_phase> phase_{connection_phase::registered};
   std::atomic<health_status> health_{health_status::unknown};
   std::atomic<std::uint32_t> memberships_{0};
+  static constexpr duration unknown_lag{-1};
+  std::atomic<duration::rep> lag_in_group_{unknown_lag.count()};
   std::atomic<pool*> pool_{nullptr};  // what made_pool_ owns, for readers without the lock
   mutable std::mutex mutex_;
   std::unique_ptr<pool> made_pool_;

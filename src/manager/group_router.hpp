@@ -21,6 +21,9 @@ class group_router {
   /// @param how the call's own wishes; may be null
   /// @param avoid the member where it has just failed; may be null
   virtual std::shared_ptr<connection_state> choose(const call* how, const connection_state* avoid) = 0;
+  /// Whether a call that was sent to this member, and then waited, may still go there: writes may not when they go to
+  /// another one now.
+  virtual bool still_takes(const call* how, const connection_state& member) const noexcept = 0;
   /// How a call to a member ended.
   virtual void succeeded(const connection_state& member, duration took) noexcept = 0;
   virtual void failed(const connection_state& member, const error& why) noexcept = 0;

@@ -118,6 +118,12 @@ std::shared_ptr<connection_state> group_state::choose(const call* how, const con
   return members_[static_cast<std::size_t>(now)];
 }
 
+bool group_state::still_takes(const call* how, const connection_state& member) const noexcept {
+  if (!failover() || (how && how->wanted_role() == role::replica)) return true;
+  const int now = primary_.load(std::memory_order_acquire);
+  return now != nobody && members_[static_cast<std::size_t>(now)].get() == &member;
+}
+
 std::size_t group_state::choose_any(std::size_t avoid) noexcept {
   return balance_.choose([this](std::size_t i) { return members_[i]->load(); }, [this] { return time_.coarse_now(); },
                          avoid);

@@ -31,6 +31,7 @@ class group_state final : public group_router, public std::enable_shared_from_th
   void belongs_to(const std::shared_ptr<connection_state>& host) noexcept { host_ = host; }
 
   std::shared_ptr<connection_state> choose(const call* how, const connection_state* avoid) override;
+  bool still_takes(const call* how, const connection_state& member) const noexcept override;
   void succeeded(const connection_state& member, duration took) noexcept override;
   void failed(const connection_state& member, const error& why) noexcept override;
   std::shared_ptr<const void> note_write(const call* how) override;
@@ -74,11 +75,12 @@ class group_state final : public group_router, public std::enable_shared_from_th
     std::shared_ptr<connection_state> retired;  // its sessions lead to a server that is not the primary any more
     std::string from, to, detail;
   };
-  void learn(const answers& heard);
+  void learn(answers& heard);
   void choose_by_hand(const std::function<std::string(time_point)>& choice);
-  void take_in(const answers& heard);  // (lock)
-  news decide(time_point now);         // (lock)
-  bool serves() const;                 // (lock)
+  void compare_positions(answers& heard) const;  // (lock)
+  void take_in(const answers& heard);            // (lock)
+  news decide(time_point now);                   // (lock)
+  bool serves() const;                           // (lock)
   void act_on(news happened);
   void report_health(connection_state& host);
 

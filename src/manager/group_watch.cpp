@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking at the members of a group, and what follows from what was seen.
+#include "driver/replication_position.hpp"
 #include "manager/group_state.hpp"
 
 #include <algorithm>
@@ -62,6 +63,7 @@ void group_state::stop() noexcept {
     std::swap(running, stop_);
     watching_.store(false, std::memory_order_relaxed);
   }
+  for (const auto& each : members_) each->note_lag(std::nullopt);  // nobody keeps it true any more
   running.request_stop();
 }
 
@@ -200,10 +202,11 @@ task<void> group_state::fail_back() {
 
 // deciding -----------------------------------------------------------------------------------------------------------
 
-void group_state::learn(const answers& heard) {
+void group_state::learn(answers& heard) {
   news happened;
   {
     const std::scoped_lock lock(mutex_);
+    compare_positions(heard);
     take_in(heard);
     happened = decide(time_.now());
   }
@@ -223,6 +226,21 @@ void group_state::choose_by_hand(const std::function<std::string(time_point)>& c
   act_on(std::move(happened));
 }
 
+// A replica that is asked alone may know where it is, but not how far that is behind the others; see position_lag().
+void group_state::compare_positions(answers& heard) const {
+  for (std::size_t i = 0; i < heard.size(); ++i) {
+    if (!heard[i].said || heard[i].said->role != server_info::role_type::replica || heard[i].said->lag) continue;
+    auto& mine = *heard[i].said;
+    for (std::size_t other = 0; other < heard.size(); ++other) {
+      if (other == i) continue;
+      // Of one that is silent now, what it said last.
+      const auto& its = heard[other].said ? heard[other].said->position : seen_[other].said.position;
+      const auto behind = position_lag(mine.position, its);
+      if (behind) mine.lag = std::max(mine.lag.value_or(duration::zero()), *behind);
+    }
+  }
+}
+
 void group_state::take_in(const answers& heard) {
   const auto now = time_.now();
   for (std::size_t i = 0; i < members_.size(); ++i) {
@@ -233,6 +251,7 @@ void group_state::take_in(const answers& heard) {
     known.problem = one.problem;
     if (one.said) {
       known.said = *one.said;
+      members_[i]->note_lag(known.said.lag);
       machine_.saw(i, *one.said, now);
     } else {
       machine_.missed(i, now);

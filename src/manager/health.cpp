@@ -184,6 +184,13 @@ task<server_info> connection_state::probe_once() {
   co_return co_await std::move(asking);
 }
 
+// Completed by what a group knows of it.
+server_info connection_state::with_lag(server_info said) const noexcept {
+  const duration behind(lag_in_group_.load(std::memory_order_relaxed));
+  if (said.role == server_info::role_type::replica && !said.lag && behind != unknown_lag) said.lag = behind;
+  return said;
+}
+
 // Trials may pass its circuit breaker: somebody saw the server.
 void connection_state::answered() noexcept {
   if (auto* made = guards_.load(std::memory_order_acquire)) made->breaker.server_answered(time_.now());
@@ -238,7 +245,8 @@ task<connection_health> connection_state::check_health() {
   const auto started = time().now();
   std::optional<error> failure;
   try {
-    seen.server = co_await with_timeout(probe_limit, probe_once());
+    server_info said = co_await with_timeout(probe_limit, probe_once());
+    seen.server = with_lag(std::move(said));
   } catch (const error& e) {
     failure.emplace(e);
   }

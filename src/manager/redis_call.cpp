@@ -37,8 +37,8 @@ Answer attempt_now(const call_context& context, call_attempts& attempts, const R
   for (int attempt = 1;; ++attempt) {
     std::optional<place> mine = sharing.try_join(env, env.time->coarse_now());
     if (!mine) mine.emplace(run(sharing.join(), env));
-    attempts.begun();
     try {
+      attempts.begun();
       Answer answer = run(start(mine->session(), what), env);
       mine->done();
       return answer;
@@ -170,7 +170,11 @@ task<redis_reply> alone_attempt(const call_context& context, call_attempts& atte
   lease borrowed = co_await std::move(waiting);
   borrowed.expect_long();
   // What a blocking command waits for is not the server's slowness.
-  if (!wait) attempts.begun();
+  if (wait) {
+    attempts.check_member();
+  } else {
+    attempts.begun();
+  }
   task<redis_reply> running = borrowed.key_value().execute(what);
   const environment env = patient(context, parent, wait);
   co_return co_await std::move(running).in(env);

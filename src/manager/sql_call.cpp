@@ -200,15 +200,17 @@ task<transaction_pointer> begin_once(call_context context, transaction_options o
   co_return co_await std::move(calling);
 }
 
-task<polypool::lease> lease_attempt(const call_context& context, std::source_location where) {
+task<polypool::lease> lease_attempt(const call_context& context, call_attempts& attempts, std::source_location where) {
   task<polypool::lease> waiting = context.state->acquire(where);
-  co_return co_await std::move(waiting);
+  polypool::lease borrowed = co_await std::move(waiting);
+  attempts.check_member();
+  co_return borrowed;
 }
 
 task<polypool::lease> lease_once(call_context context, std::source_location where) {
   environment env = co_await this_environment();
   env.time = &context.state->time();
-  auto make = [&](call_attempts&) { return lease_attempt(context, where); };
+  auto make = [&](call_attempts& attempts) { return lease_attempt(context, attempts, where); };
   task<polypool::lease> calling = detail::make_call<polypool::lease>(context, again::if_undone, env, "lease", make);
   co_return co_await std::move(calling);
 }

@@ -185,6 +185,14 @@ void mongodb_script::join_set(std::string name, std::vector<std::string> members
   members_ = std::move(members);
   primary_ = primary;
 }
+void mongodb_script::wrote_at(std::int64_t seconds, int increment, int term) {
+  document stamp{{"t", seconds}, {"i", increment}};
+  document ts{{"$timestamp", std::move(stamp)}};
+  document optime{{"ts", std::move(ts)}, {"t", document{{"$numberLong", std::to_string(term)}}}};
+  document date{{"$date", document{{"$numberLong", std::to_string(seconds * 1000)}}}};
+  const std::scoped_lock lock(mutex_);
+  last_write_ = document{{"opTime", std::move(optime)}, {"lastWriteDate", std::move(date)}};
+}
 void mongodb_script::refuse(bool yes) {
   const std::scoped_lock lock(mutex_);
   refuses_ = yes;
@@ -334,6 +342,7 @@ document mongodb_script::hello() const {
     out["me"] = "127.0.0.1:" + std::to_string(port_);
     if (primary_) out["primary"] = out["me"];
     out["logicalSessionTimeoutMinutes"] = 30;
+    if (!last_write_.empty()) out["lastWrite"] = last_write_;
   }
   out["ok"] = 1.0;
   return out;

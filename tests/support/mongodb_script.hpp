@@ -70,6 +70,8 @@ class mongodb_script {
   void on_command(decision decide);
   /// Says from now on that it is a member of a set, with sessions and so with transactions.
   void join_set(std::string name, std::vector<std::string> members, bool primary);
+  /// Its last operation, and that of the set's log which it has: when, and in which term.
+  void wrote_at(std::int64_t seconds, int increment = 1, int term = 1);
   /// Ends all connections. New ones are served, or closed at once.
   void cut_all();
   void refuse(bool yes);
@@ -98,6 +100,7 @@ class mongodb_script {
   std::string set_name_;
   std::vector<std::string> members_;
   bool primary_ = true;
+  document last_write_;
   bool refuses_ = false;
   bool stopping_ = false;
   int accepted_ = 0;

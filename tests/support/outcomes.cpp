@@ -65,11 +65,11 @@ int outcomes::failures_of(errc kind) const {
   return found == kinds_.end() ? 0 : found->second;
 }
 
-std::vector<std::string> outcomes::problems(bool closed_is_expected) const {
+std::vector<std::string> outcomes::problems(const std::set<errc>& also_expected) const {
   const std::scoped_lock lock(mutex_);
   std::vector<std::string> texts;
   for (const auto& [code, text] : unexpected_) {
-    if (!closed_is_expected || code != errc::connection_closed) texts.push_back(text);
+    if (!also_expected.contains(code)) texts.push_back(text);
   }
   return texts;
 }

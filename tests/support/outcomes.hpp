@@ -31,8 +31,8 @@ class outcomes {
   /// "circuit_open 12, connection_lost 3"
   std::string failures_by_kind() const;
   int failures_of(errc kind) const;
-  /// Errors of kinds that faults of servers and networks do not explain.
-  std::vector<std::string> problems(bool closed_is_expected) const;
+  /// Errors of kinds that neither faults of servers and networks nor these explain.
+  std::vector<std::string> problems(const std::set<errc>& also_expected) const;
   /// Against the server's ledger: how often each id is in it.
   struct verdict {
     int lost = 0;     ///< acknowledged, and not there

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <signal.h>
 #include <stdexcept>
+#include <system_error>
 #include <unistd.h>
 
 namespace polypool::test {
@@ -33,6 +34,22 @@ struct shared_server {
     }
   }
 };
+// The server of which private ones are copies; empty when the run has none.
+std::string template_folder() {
+  auto folder = first_line(POLYPOOL_SERVERS_DIR "/postgres.template");
+  return std::filesystem::exists(folder) ? folder : std::string();
+}
+
+// Where servers of a test's own are kept: in memory where there is plenty, because making one writes a thousand files.
+std::filesystem::path folder_of_servers() {
+  const std::filesystem::path memory = "/dev/shm";
+  constexpr std::uintmax_t plenty = 2ULL << 30;
+  std::error_code problem;
+  const auto room = std::filesystem::space(memory, problem);
+  if (!problem && room.available >= plenty && ::access(memory.c_str(), W_OK) == 0) return memory;
+  return std::filesystem::temp_directory_path();
+}
+
 const shared_server& shared() {
   static const shared_server instance;
   return instance;
@@ -147,13 +164,13 @@ std::string private_postgres::why_not() {
   return status == 0 ? std::string() : text;
 }
 
-private_postgres::private_postgres() { make("create", {}); }
-private_postgres::private_postgres(const private_postgres& primary) {
-  make("clone", "'" + primary.address().url() + "'");
+private_postgres::private_postgres() : template_(template_folder()) { make("create", template_); }
+private_postgres::private_postgres(const private_postgres& primary) : template_(primary.template_) {
+  make("clone", "'" + primary.address().url() + "' " + template_);
 }
 
 void private_postgres::make(const std::string& command, const std::string& more) {
-  std::string folder = (std::filesystem::temp_directory_path() / "polypool-private.XXXXXX").string();
+  std::string folder = (folder_of_servers() / "polypool-private.XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder " + folder);
   folder_ = folder;
   try {
@@ -223,6 +240,19 @@ void private_postgres::become_standby() {
       shell("install -o $(stat -c %U " + folder_ + "/data) -m 600 /dev/null " + folder_ + "/data/standby.signal");
   if (status != 0) throw std::runtime_error("standby.signal: " + text);
   start();
+}
+
+void private_postgres::follow(const private_postgres& primary) {
+  control("follow", "'" + primary.address().url() + "'");
+  start();
+}
+
+void private_postgres::pause_replay() {
+  postgres_admin admin(address_);
+  admin.execute("SELECT pg_wal_replay_pause()");
+  if (!wait_until([&] { return admin.value("SELECT pg_get_wal_replay_pause_state()") == "paused"; })) {
+    throw std::runtime_error("the standby does not pause");
+  }
 }
 
 void private_postgres::promote() { postgres_admin(address_).execute("SELECT pg_promote(true, 60)"); }

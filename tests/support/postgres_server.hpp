@@ -81,7 +81,8 @@ class private_postgres {
  public:
   /// Throws std::runtime_error; ask `why_not` first.
   private_postgres();
-  /// A standby of another one, which streams from it from then on. promote() makes it a primary.
+  /// A standby of another one, which streams from it from then on. promote() makes it a primary. What ALTER SYSTEM has
+  /// changed at the other one may be its own or not.
   explicit private_postgres(const private_postgres& primary);
   ~private_postgres();
   private_postgres& operator=(const private_postgres&) = delete;
@@ -98,7 +99,11 @@ class private_postgres {
   void resume();
   /// Restarts as a hot standby (read-only, pg_is_in_recovery); promote() makes it a primary again.
   void become_standby();
+  /// Starts, after it was stopped, as a standby that streams from that server.
+  void follow(const private_postgres& primary);
   void promote();
+  /// A standby applies nothing of what it receives from now on.
+  void pause_replay();
 
   const postgres_address& address() const noexcept { return address_; }
   /// The folder with its Unix socket.
@@ -109,6 +114,7 @@ class private_postgres {
   void control(const std::string& command, const std::string& more = {}) const;
   std::vector<int> processes() const;
   void signal_all(int number) const;
+  std::string template_;  // what it is a copy of; empty: it was made anew
   std::string folder_;
   postgres_address address_;
   bool suspended_ = false;

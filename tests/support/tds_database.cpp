@@ -101,6 +101,13 @@ struct tds_database::functions {
   static void updateability(sqlite3_context* context, int, sqlite3_value**) {
     result_text(context, self(context).read_only_ ? "READ_ONLY" : "READ_WRITE");
   }
+  static void replica_behind(sqlite3_context* context, int, sqlite3_value**) {
+    sqlite3_result_int(context, self(context).replica_behind_);
+  }
+  static void getdate(sqlite3_context* context, int, sqlite3_value**) {  // in days
+    const std::chrono::duration<double, std::ratio<86400>> now = std::chrono::system_clock::now().time_since_epoch();
+    sqlite3_result_double(context, now.count());
+  }
   static void isolation(sqlite3_context* context, int, sqlite3_value**) {
     result_text(context, self(context).isolation_);
   }
@@ -145,6 +152,9 @@ tds_database::tds_database(const std::string& file, int number) : number_(number
   define("schema_name", 0, &functions::schema_name);
   define("db_name", 0, &functions::db_name);
   define("databasepropertyex", 2, &functions::updateability);
+  define("db_id", 0, &functions::spid);
+  define("getdate", 0, &functions::getdate);
+  define("polypool_replica_behind", 0, &functions::replica_behind);
   define("polypool_isolation", 0, &functions::isolation);
   define("polypool_setting", 1, &functions::setting);
   define("session_context", 1, &functions::setting);
@@ -159,6 +169,17 @@ tds_database::tds_database(const std::string& file, int number) : number_(number
 }
 
 tds_database::~tds_database() { sqlite3_close_v2(db_); }
+
+void tds_database::replica_behind(int milliseconds) {
+  replica_behind_ = milliseconds;
+  if (milliseconds < 0 || knows_groups_) return;
+  knows_groups_ = true;
+  execute("ATTACH ':memory:' AS sys");
+  execute(
+      "CREATE VIEW sys.dm_hadr_database_replica_states AS SELECT 1 AS synchronization_state, "
+      "polypool_replica_behind() > 0 AS redo_queue_size, getdate() - polypool_replica_behind() / 86400000.0 AS "
+      "last_commit_time, 1 AS is_local, db_id() AS database_id WHERE polypool_replica_behind() >= 0");
+}
 
 void tds_database::run(std::string_view batch, const tds_parameters& parameters, tds_results& results) {
   running_ = &results;

@@ -64,6 +64,8 @@ class tds_database {
   /// Runs the statements of a batch. Throws tds_error, tds_attention; what was done before stays done.
   void run(std::string_view batch, const tds_parameters& parameters, tds_results& results);
   void read_only(bool on) noexcept { read_only_ = on; }
+  /// It is in an availability group, that far behind its primary. @param milliseconds less than 0: in no group
+  void replica_behind(int milliseconds);
 
  private:
   struct functions;
@@ -85,6 +87,8 @@ class tds_database {
   std::uint64_t transaction_ = 0;
   std::uint64_t next_transaction_ = 1;
   bool read_only_ = false;
+  int replica_behind_ = -1;
+  bool knows_groups_ = false;  // has the view that tells of them
   std::string isolation_ = "READ COMMITTED";
   std::map<std::string, std::string> settings_;  // what SET leaves behind
   tds_results* running_ = nullptr;

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -39,6 +40,8 @@ class tds_server {
   void start();
   void most_sessions(int count) noexcept { most_sessions_ = count; }
   void read_only(bool on) noexcept { read_only_ = on; }
+  /// It is in an availability group, that far behind its primary; less than 0: in none, as at first.
+  void replica_behind(std::chrono::milliseconds span) noexcept { replica_behind_ = static_cast<int>(span.count()); }
   /// Whether it can encrypt; at first it cannot.
   void encrypts(bool on) noexcept { encrypts_ = on; }
   /// Sessions that were encrypted as a whole, and at least while they logged in.
@@ -66,6 +69,7 @@ class tds_server {
   std::uint16_t port_ = 0;
   std::atomic<int> most_sessions_ = 1000;
   std::atomic<bool> read_only_ = false;
+  std::atomic<int> replica_behind_ = -1;
   std::atomic<bool> encrypts_ = false;
   tds_certificate certificate_;
   std::atomic<int> sessions_ = 0;

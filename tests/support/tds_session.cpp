@@ -172,6 +172,7 @@ void tds_session::answer(const tds_message& message) {
     attended_ = true;
   } else {
     database_->read_only(server_.read_only_);
+    database_->replica_behind(server_.replica_behind_);
     try {
       if (message.type == tds_packet::rpc) {
         answer_rpc(message.data);

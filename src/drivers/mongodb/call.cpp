@@ -198,38 +198,4 @@ task<void> session::probe() {
   co_await asking;
 }
 
-task<server_info> session::describe() {
-  const environment& env = co_await this_environment();
-  const auto work = [this] {
-    bson_document command;
-    bson_document reply;
-    const auto* from = mongoc_client_get_read_prefs(client_.get());
-    bson_append_int32(command.get(), "buildInfo", -1, 1);
-    send_plain("admin", command.get(), from, reply.for_output());
-    const auto build = read_document(reply.get(), json_form::relaxed);
-    bson_reinit(command.get());
-    bson_append_int32(command.get(), "hello", -1, 1);
-    send_plain("admin", command.get(), from, reply.for_output());
-    const auto hello = read_document(reply.get(), json_form::relaxed);
-    const auto says = [&hello](const char* name) {
-      const auto* found = hello.if_contains(name);
-      return found && found->is_bool() && found->get_bool();
-    };
-    server_info out;
-    if (const auto* version = build.if_contains("version"); version && version->is_string()) {
-      out.version = std::string_view(version->get_string());
-    }
-    using role = server_info::role_type;
-    if (says("isWritablePrimary") || says("ismaster")) {
-      out.role = says("readOnly") ? role::read_only : role::primary;
-    } else if (says("secondary")) {
-      out.role = role::replica;
-    }
-    return out;
-  };
-  const auto call = [this, &env, &work] { return guarded(env, work); };
-  offload asking(call);
-  co_return co_await asking;
-}
-
 }  // namespace polypool::mongodb

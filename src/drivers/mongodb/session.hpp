@@ -88,6 +88,8 @@ class session final : public document_session {
   template <class Work>
   auto guarded(const environment& env, Work&& work);
 
+  std::string position_of_primary();
+
   // cursor.cpp
   std::unique_ptr<document_cursor> open_now(const document_command& what, const environment& env);
   void fetch_batch(const server_cursor& which, std::int64_t batch_size, bson_t* reply, const environment& env);

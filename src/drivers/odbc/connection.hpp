@@ -142,6 +142,10 @@ class connection {
   void roll_back();
   bool is_dead() noexcept;
 
+  // describe.cpp
+  server_info describe_postgres();
+  server_info describe_mssql();
+
   // The driver's own statements.
   void plain(std::string_view text);
   std::string ask(std::string_view text);
@@ -170,6 +174,7 @@ class connection {
   bool zone_moved_ = false;  // the session's time zone may not be UTC
   bool read_only_wanted_ = false;
   bool level_changed_ = false;  // SQL Server's isolation level, by begin_transaction
+  bool tells_lag_ = true;       // as far as we know
   bool broken_ = false;
   std::string backend_;  // PostgreSQL's number for the session
 

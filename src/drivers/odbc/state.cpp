@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transactions, what callers leave behind, and what a connection says of itself.
+// Transactions, and what callers leave behind.
 #include "driver/postgres_words.hpp"
 #include "drivers/odbc/connection.hpp"
 #include "drivers/odbc/diagnostics.hpp"
@@ -258,36 +258,6 @@ void connection::probe() {
   } catch (const error&) {
     if (broken_) throw;  // else it has answered, and that was the question
   }
-}
-
-server_info connection::describe() {
-  close_cursor();
-  using role = server_info::role_type;
-  server_info out;
-  out.version = profile_.version;
-  out.role = profile_.read_only ? role::read_only : role::primary;
-  switch (profile_.database) {
-    case brand::postgres: {
-      out.version = ask("SHOW server_version");
-      const auto said =
-          ask("SELECT CASE WHEN pg_is_in_recovery() THEN 'replica' "
-              "WHEN current_setting('default_transaction_read_only') = 'on' THEN 'read_only' ELSE 'primary' END");
-      out.role = said == "replica" ? role::replica : said == "read_only" ? role::read_only : role::primary;
-      break;
-    }
-    case brand::mssql: {
-      const auto said = ask("SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS varchar(20))");
-      out.role = said == "READ_ONLY" ? role::read_only : role::primary;
-      break;
-    }
-    case brand::sqlite:
-      out.version = ask("SELECT sqlite_version()");
-      break;
-    case brand::other:
-      if (!profile_.read_only) out.role = role::unknown;
-      break;
-  }
-  return out;
 }
 
 // cleaning

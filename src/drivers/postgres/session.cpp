@@ -117,48 +117,24 @@ task<void> session::probe() {
   co_await simple("");
 }
 
-namespace {
-
-constexpr const char* role_only = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')";
-
-// A replica that has applied all it received, from a primary that it is connected to, is not behind. Else the age of
-// the last transaction that it applied is what it can tell, which grows while nobody writes.
-constexpr const char* role_and_position =
-    "SELECT r, current_setting('default_transaction_read_only'),"
-    " CASE WHEN r THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END,"
-    " CASE WHEN NOT r THEN NULL"
-    " WHEN EXISTS (SELECT FROM pg_stat_wal_receiver) AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0"
-    " ELSE greatest(0, (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1e6)::bigint) END"
-    " FROM (SELECT pg_is_in_recovery() AS r) AS now";
-
-}  // namespace
-
 task<server_info> session::describe() {
   link_.check_usable(co_await this_environment());
   if (needs_attention()) co_await attend();
-  const char* const question = tells_position_ ? role_and_position : role_only;
+  const char* const question = tells_position_ ? state_question : short_state_question;
   sent(PQsendQueryParams(raw_, question, 0, nullptr, nullptr, nullptr, nullptr, 0));
   const result_ptr answer = co_await complete();
   if (!answer || failed(answer.get())) {
     auto problem = failure(answer.get());
-    constexpr std::string_view undefined_function = "42883";
     if (!tells_position_ || problem.sqlstate() != undefined_function) throw problem;
     tells_position_ = false;  // older than PostgreSQL 10, or only like PostgreSQL
     task<server_info> again = describe();
     co_return co_await std::move(again);
   }
-  server_info out;
+  const auto field = [&](int column) -> std::string_view {
+    return column < PQnfields(answer.get()) ? PQgetvalue(answer.get(), 0, column) : "";
+  };
+  server_info out = read_state(field(0), field(1), field(2), field(3));
   if (const char* version = PQparameterStatus(raw_, "server_version")) out.version = version;
-  const std::string_view recovering = PQgetvalue(answer.get(), 0, 0);
-  const std::string_view read_only = PQgetvalue(answer.get(), 0, 1);
-  using role = server_info::role_type;
-  out.role = recovering == "t" ? role::replica : read_only == "on" ? role::read_only : role::primary;
-  if (tells_position_) {
-    out.position = PQgetvalue(answer.get(), 0, 2);
-    if (!PQgetisnull(answer.get(), 0, 3)) {
-      out.lag = std::chrono::microseconds(std::strtoll(PQgetvalue(answer.get(), 0, 3), nullptr, 10));
-    }
-  }
   co_return out;
 }
 

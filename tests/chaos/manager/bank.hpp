@@ -9,8 +9,10 @@
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +37,14 @@ class bank_test : public ::testing::Test {
   virtual void prepare(postgres_admin& admin);
   /// Opens the gate. @return where the manager finds the server
   virtual endpoint open_gate();
+  /// `bank`, and what stands before it.
+  virtual void configure(config::settings& settings, const endpoint& where);
+  /// How balances are read: in a way that may be made again.
+  virtual call reading() const { return call().idempotent(); }
+  /// All servers that the manager may have sessions on.
+  virtual std::vector<private_postgres*> servers() { return {server_.get()}; }
+  /// The one that has the books in the end.
+  virtual private_postgres& books() { return *server_; }
   /// Waits for this many more transfers to succeed. Meanwhile the limits hold.
   void progress(int transfers);
   /// Waits for this many more to fail.
@@ -58,10 +68,11 @@ class bank_test : public ::testing::Test {
   void settle();
   /// Whether the server's sessions may outnumber the limit for a moment: those that lost their client without a word.
   bool server_may_lag_ = false;
-  /// Whether somebody has closed the connection on purpose.
-  bool closed_is_expected_ = false;
+  /// Errors that the fault explains, beside those of any fault.
+  std::set<errc> also_expected_;
+  /// The connections that `bank` consists of.
+  std::vector<std::string> members_{"bank"};
 
-  void configure(config::settings& settings, const endpoint& where);
   void start_work();
   void work_in_thread(int number);
   task<void> work_in_task(int number);
@@ -75,11 +86,13 @@ class bank_test : public ::testing::Test {
   void read_the_books();
   void measure(const stopwatch& since);
   void look();
+  /// Of the server that has the most of them.
   int server_sessions();
+  connection_statistics numbers_of(const std::string& name) const { return manager_->get(name).statistics(); }
   bool stopped() const { return stop_.load(); }
 
   std::unique_ptr<private_postgres> server_;
-  std::unique_ptr<postgres_admin> admin_;
+  std::map<private_postgres*, std::unique_ptr<postgres_admin>> admins_;
   std::optional<tcp_gate> gate_;
   temporary_folder folder_;
   std::unique_ptr<manager> manager_;

@@ -151,7 +151,7 @@ TEST_F(manager_faults, an_administrator_ends_all_sessions) {
 }
 
 TEST_F(manager_faults, closed_by_force_in_the_middle) {
-  closed_is_expected_ = true;
+  also_expected_ = {errc::connection_closed};
   while_sqlite_works([&] {
     manager_->get("bank").close(0s);
     EXPECT_EQ(manager_->statistics().connections[0].phase, connection_phase::closed);

@@ -166,7 +166,7 @@ TEST_F(PostgresGroup, OldSessionsOfADemotedServerAreRetired) {
 TEST_F(PostgresGroup, ReadsSeeTheirWritesAlthoughTheReplicaIsBehind) {
   ASSERT_TRUE(wait_until([&] { return status().members[1].readable; }));
   postgres_admin behind(b_->address());
-  behind.execute("SELECT pg_wal_replay_pause()");
+  b_->pause_replay();
   const consistency mine;
   const auto writing = manager_->sql("orders").with(call().reading_after(mine));
   const auto reading = writing.with(call().on(role::replica).reading_after(mine));

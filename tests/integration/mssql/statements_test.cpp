@@ -189,6 +189,28 @@ TEST_P(mssql_statements, read_only_databases_retire_the_session) {
   EXPECT_TRUE(db->broken());
 }
 
+TEST_P(mssql_statements, a_database_of_an_availability_group_tells_how_far_it_is_behind) {
+  server_->read_only(true);
+  {
+    auto db = make_client();
+    EXPECT_EQ(go_(db->describe()).role, server_info::role_type::read_only);
+    EXPECT_EQ(go_(db->describe()).lag, std::nullopt);
+    EXPECT_EQ(db.text("SELECT 1"), "1") << "an edition without groups is nothing bad";
+  }
+  auto db = make_client();
+  server_->replica_behind(0ms);
+  const auto level = go_(db->describe());
+  EXPECT_EQ(level.role, server_info::role_type::replica);
+  EXPECT_EQ(level.lag, 0s);
+  server_->replica_behind(5s);
+  const auto late = go_(db->describe()).lag;
+  ASSERT_TRUE(late);
+  EXPECT_GE(*late, 4900ms);
+  EXPECT_LE(*late, 5100ms);
+  server_->read_only(false);
+  EXPECT_EQ(go_(db->describe()).role, server_info::role_type::primary);
+}
+
 TEST_P(mssql_statements, a_million_rows_in_constant_memory) {
   auto db = make_client();
   auto rows =

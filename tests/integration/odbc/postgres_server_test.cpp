@@ -2,6 +2,8 @@
 // A PostgreSQL server behind ODBC that stops, crashes, freezes, changes its role.
 #include "fixture.hpp"
 
+#include <polypool/manager.hpp>
+
 namespace polypool::test {
 namespace {
 
@@ -80,6 +82,37 @@ TEST_P(odbc_postgres_private, a_standby_and_its_promotion) {
   odbc_client db(go_, where_);
   EXPECT_EQ(go_(db->describe()).role, server_info::role_type::primary);
   db.query("CREATE TABLE now_possible (x int)");
+}
+
+// Two servers, of which one streams to the other.
+TEST_P(odbc_postgres_private, a_standby_tells_how_far_it_is_behind) {
+  private_postgres standby(*server_);
+  postgres_admin primary(server_->address());
+  primary.execute("CREATE TABLE t (x int)");
+  odbc_client db(go_, over_psqlodbc(standby.address().to_endpoint("private")));
+  EXPECT_TRUE(wait_until([&] { return go_(db->describe()).lag == 0s; }));
+  const auto level = go_(db->describe());
+  EXPECT_EQ(level.role, server_info::role_type::replica);
+  EXPECT_FALSE(level.position.empty());
+  const auto source = go_(odbc_client(go_, where_)->describe());
+  EXPECT_EQ(source.lag, std::nullopt);
+  EXPECT_TRUE(position_reached(source.position, level.position));
+  standby.pause_replay();
+  primary.execute("INSERT INTO t VALUES (1)");
+  EXPECT_TRUE(wait_until([&] { return go_(db->describe()).lag > 0s; }));
+
+  config::settings settings;
+  settings.defaults.max_replica_lag = 1ms;
+  settings.defaults.lazy_connect = true;
+  config::connection member;
+  member.name = "replica";
+  member.type = config::database_type::odbc;
+  member.where = over_psqlodbc(standby.address().to_endpoint("private"));
+  settings.connections.push_back(std::move(member));
+  manager mgr(std::move(settings));
+  const auto health = mgr.get("replica").health_check();
+  EXPECT_EQ(health.status, health_status::degraded);
+  EXPECT_NE(health.detail.find("behind its primary"), std::string::npos) << health.detail;
 }
 
 }  // namespace

@@ -104,6 +104,34 @@ TEST_F(group_of_servers, replicas_are_read_from_once_they_were_looked_at) {
   EXPECT_THAT(seen_, ::testing::ElementsAre("read@a", "read@b", "write@a"));
 }
 
+// MongoDB's servers say where they are, and not how far behind.
+TEST_F(group_of_servers, compares_positions_where_servers_tell_no_lag) {
+  auto how = failover_group();
+  how.max_lag = 5s;
+  start(how);
+  server("b").set_lag(std::nullopt);
+  server("a").set_position("1:1000:1");
+  server("b").set_position("1:993:4");
+  EXPECT_EQ(look().members[1].lag, 7s);
+  EXPECT_FALSE(the_group().status().members[1].readable);
+  auto health = world_->run(world_->mgr->get("b").async_health_check());
+  EXPECT_EQ(health.status, health_status::healthy) << "less than max_replica_lag";
+  EXPECT_EQ(health.server.lag, 7s);
+  server("a").set_position("1:1010:1");
+  EXPECT_EQ(look().members[1].lag, 17s);
+  health = world_->run(world_->mgr->get("b").async_health_check());
+  EXPECT_EQ(health.status, health_status::degraded);
+  EXPECT_THAT(health.detail, ::testing::HasSubstr("it is 17s behind its primary"));
+  kill("a");
+  look();
+  EXPECT_EQ(look().members[1].lag, 17s) << "what the silent primary said last counts";
+  server("b").set_position("1:1010:1");
+  EXPECT_EQ(look().members[1].lag, 0s);
+  EXPECT_TRUE(the_group().status().members[1].readable);
+  world_->run(world_->mgr->get("orders").async_close());
+  EXPECT_EQ(world_->run(world_->mgr->get("b").async_health_check()).server.lag, std::nullopt);
+}
+
 TEST_F(group_of_servers, a_promoted_replica_gets_the_writes_without_a_restart) {
   start(failover_group());
   write();
@@ -152,6 +180,37 @@ TEST_F(group_of_servers, sessions_of_the_old_primary_are_retired) {
   EXPECT_EQ(world_->mgr->get("a").statistics().pool.closed_for(close_cause::generation), old_sessions);
   read();
   EXPECT_EQ(seen_.back(), "read@a");
+}
+
+// What waited for a session of the old primary would get one when that is back as a replica.
+TEST_F(group_of_servers, a_write_that_waits_goes_where_writes_go_when_its_turn_comes) {
+  start(failover_group());
+  write();
+  look();
+  world_->mgr->get("a").resize(0, 1, 1);
+  auto held = world_->run(db().async_lease());
+  for (int i = 0; i < 2; ++i) {
+    world_->loop.spawn([](sql_database to) -> task<void> { co_await to.async_query("write"); }(db()));
+  }
+  world_->loop.spawn([](sql_database to) -> task<void> {
+    transaction tx = co_await to.async_begin();
+    co_await tx.async_query("write");
+    co_await tx.async_commit();
+  }(db()));
+  lease taken;
+  world_->loop.spawn([](sql_database to, lease& into) -> task<void> { into = co_await to.async_lease(); }(db(), taken));
+  world_->loop.run_ready();
+  EXPECT_EQ(world_->mgr->get("a").statistics().pool.waiting, 4U);
+  server("b").set_role(role_type::primary);
+  ASSERT_EQ(world_->run(the_group().async_fail_over("b")).primary, "b");
+  server("a").set_role(role_type::replica);
+  seen_.clear();
+  held.release();
+  world_->loop.advance(1s);
+  EXPECT_THAT(seen_, ::testing::ElementsAre("write@b", "write@b", "write@b"));
+  EXPECT_TRUE(taken);
+  EXPECT_EQ(world_->mgr->get("a").statistics().pool.in_use, 0U);
+  taken.release();
 }
 
 TEST_F(group_of_servers, two_primaries_are_refused_and_it_says_so) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a replica has what its primary had.
+#include "driver/replication_position.hpp"
 #include "manager/read_positions.hpp"
 
 #include <gtest/gtest.h>
@@ -34,8 +35,22 @@ TEST(replication_position, of_mysql_is_a_set) {
   EXPECT_FALSE(position_reached(a + ":1-10", b + ":1"));
 }
 
+TEST(replication_position, of_mongodb_has_a_term_and_a_time) {
+  EXPECT_EQ(optime_position(3, 1700000000, 7), "3:1700000000:7");
+  EXPECT_TRUE(position_reached("3:1700000000:7", "3:1700000000:7"));
+  EXPECT_TRUE(position_reached("3:1700000001:1", "3:1700000000:7"));
+  EXPECT_FALSE(position_reached("3:1700000000:6", "3:1700000000:7"));
+  EXPECT_FALSE(position_reached("4:1700000009:1", "3:1700000000:7")) << "the new primary may have rolled it back";
+  EXPECT_EQ(position_lag("3:1700000000:7", "3:1700000005:1"), 5s);
+  EXPECT_EQ(position_lag("3:1700000005:7", "3:1700000000:1"), 0s);
+  EXPECT_EQ(position_lag("0/16B3748", "0/16B3749"), std::nullopt) << "bytes tell no time";
+  EXPECT_EQ(position_lag("", "3:1700000000:7"), std::nullopt);
+  EXPECT_GT(position_lag("0:0:0", "0:18446744073709551615:0"), 1h);
+}
+
 TEST(replication_position, that_nobody_understands_is_never_reached) {
-  for (const char* odd : {"", "x", "1/", "/1", "1-2", "1/2/3", "0-1-x", "3e11:1", "99999999999999999999"}) {
+  for (const char* odd :
+       {"", "x", "1/", "/1", "1-2", "1/2/3", "0-1-x", "3e11:1", "1:2", "1:2:x", "99999999999999999999"}) {
     EXPECT_FALSE(position_reached(odd, odd)) << odd;
     EXPECT_FALSE(position_reached("5", odd)) << odd;
   }
