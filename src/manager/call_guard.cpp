@@ -14,12 +14,14 @@ namespace {
 
 task<call_places> enter_both(connection_pointer state, priority rank) {
   call_places taken;
-  if (auto& own = state->guards().places) {
-    task<bulkhead::place> entering = own->enter(rank);
+  bulkhead& own = state->guards().places;
+  if (own.is_limited()) {
+    task<bulkhead::place> entering = own.enter(rank);
     taken.own = co_await std::move(entering);
   }
-  if (bulkhead* const total = state->total_places()) {
-    task<bulkhead::place> entering = total->enter(rank);
+  bulkhead& total = state->total_places();
+  if (total.is_limited()) {
+    task<bulkhead::place> entering = total.enter(rank);
     taken.total = co_await std::move(entering);
   }
   co_return taken;

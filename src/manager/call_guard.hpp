@@ -78,7 +78,7 @@ class call_attempts {
 };
 
 inline bool is_limited(connection_state& state) noexcept {
-  return state.guards().places.has_value() || state.total_places() != nullptr;
+  return state.guards().places.is_limited() || state.total_places().is_limited();
 }
 
 /// Tells breaker and counters of a call that no attempts are made for, such as a statement of a transaction.
