@@ -20,7 +20,7 @@ namespace polypool::server {
 
 struct context {
   context(polypool::manager& served, log::logger logger, std::size_t json_depth,
-          std::shared_ptr<configuration_source> from = nullptr);
+          std::shared_ptr<configuration_source> from = nullptr, const webhook_sender* webhooks = nullptr);
   polypool::manager& manager;
   log::logger log;
   std::size_t max_json_depth;
