@@ -181,10 +181,13 @@ struct server_settings {
 struct logging_settings {
   std::string level = "info";   ///< trace, debug, info, warning, error, off
   std::string format = "text";  ///< text or json
+  std::string debug;            ///< parts that log at debug whatever the level: `polypool:pool,-polypool:server`
+  bool operator==(const logging_settings&) const = default;
 };
 
 /// Where events are sent to, as HTTP requests.
 struct webhook {
+  std::string name;                      ///< for logs and metrics; empty: the host of its URL
   std::string url;                       ///< http:// or https://; may hold a secret, so only its host is ever shown
   std::vector<std::string> events;       ///< "health-change", "failover" …; empty: all
   std::vector<std::string> connections;  ///< names; empty: all
@@ -195,6 +198,9 @@ struct webhook {
   nanoseconds retry_max_delay = std::chrono::minutes(1);
   std::uint32_t max_pending = 1000;  ///< events that wait to be sent; the oldest go when there are more
   std::string ca_file;               ///< PEM certificates to trust for https; empty: the system's
+  bool operator==(const webhook&) const = default;
+  /// What it is called where people read it: its name, or else the host of its URL.
+  std::string shown_name() const;
 };
 
 /// A whole configuration.

@@ -6,7 +6,9 @@
 
 #include <polypool/config.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,8 @@ namespace polypool::config {
 struct change {
   enum class kind_type : std::uint8_t { added, removed, changed };
   kind_type kind = kind_type::changed;
-  std::string what;                 ///< "connection", "redis" (a connection of that name space), "settings", "server" …
-  std::string name;                 ///< of the connection; empty for what there is only one of
+  std::string what;  ///< "connection", "redis" (a connection of that name space), "group", "webhook", "settings" …
+  std::string name;  ///< of the connection; empty for what there is only one of
   std::vector<std::string> fields;  ///< of what changed
   bool needs_restart = false;       ///< a running daemon keeps what it has
   /// `+ connection 'orders'`, `~ connection 'primary': host, password`
@@ -38,6 +40,11 @@ std::vector<change> compare(const settings& before, const settings& after);
 
 /// The part of compare() that is not about connections.
 std::vector<change> compare_rest(const settings& before, const settings& after);
+
+/// For each webhook of `after` the index of the one of `before` that it continues: an equal one, or else one of the
+/// same name, or of the same URL. None is continued twice.
+std::vector<std::optional<std::size_t>> match_webhooks(const std::vector<webhook>& before,
+                                                       const std::vector<webhook>& after);
 
 /// Overrides that say all of a tuning.
 tuning_overrides overrides_of(const tuning& all) noexcept;

@@ -206,6 +206,9 @@ struct apply_options {
   /// Every connection that is new or changed has to connect, or nothing is applied; otherwise only critical ones, and
   /// those whose predecessor is connected. Lazy ones are never asked.
   bool all_or_nothing = false;
+  /// Called once when everything has changed hands, before the next configuration may be applied; for what a program
+  /// has beside its manager. Must not throw, and does not wait.
+  std::function<void()> committed = nullptr;
 };
 
 /// What a manager is made with, besides its configuration.
@@ -237,6 +240,8 @@ class manager {
   void close(duration drain, duration force);
   task<void> async_close(duration drain, duration force);
   bool closing() const noexcept;
+  /// When close() has ended everything, as configured now.
+  duration force_timeout() const;
 
   /// A database of this name, else a Redis. Throws connection_not_found. `default` stands for the active database
   /// unless a connection has that name.
@@ -348,6 +353,8 @@ class manager {
   void stop_monitor();
   bool monitoring() const noexcept;
   manager_statistics statistics() const;
+  /// What `max_concurrent_total` has let in, made wait and refused.
+  bulkhead_snapshot total_places() const noexcept;
   std::vector<connection_summary> list() const;
 
   /// What it is configured with now, without what was registered at run time; every limit is written out.
@@ -356,12 +363,15 @@ class manager {
   std::vector<config::change> preview(const config::settings& next) const;
   /// Puts another configuration in the place of the present one, without dropping a call: what is new or changed
   /// connects first, then takes the names over, then the old sessions drain in the background. Handles follow.
-  /// Connections registered at run time stay as they are, and so do server, logging, webhooks and max_concurrent_total.
+  /// Where nothing but `max_concurrent` differs, the connection stays and its limit changes. Connections registered at
+  /// run time stay as they are. `logging`, `webhooks` and `server` are only remembered: whoever made these things
+  /// changes them.
   /// When something that has to connect does not, nothing changes and its error is thrown. Also throws
   /// configuration_error, shutting_down, and already_registered when a name was taken at run time.
   /// @return what changed
   std::vector<config::change> apply(config::settings next, apply_options how = {});
-  task<std::vector<config::change>> async_apply(config::settings next, apply_options how = {});
+  task<std::vector<config::change>> async_apply(config::settings next);
+  task<std::vector<config::change>> async_apply(config::settings next, apply_options how);
 
   /// What happens to the connections: to subscribe to, and the last ones to read. Lives as long as the manager;
   /// listeners are called on a thread of its background.

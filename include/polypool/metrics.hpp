@@ -18,6 +18,9 @@ connection_sample to_sample(const connection_statistics& statistics);
 /// Samples of all connections of a manager. Thread-safe; asks no server.
 std::vector<connection_sample> metrics_samples(const manager& source);
 
+/// The numbers of a manager that are not one connection's; knows of no webhooks. Thread-safe.
+whole_sample metrics_of_the_whole(const manager& source);
+
 /// All metrics of a manager in the Prometheus text format (version 0.0.4), for whatever serves them.
 /// Thread-safe; asks no server.
 std::string metrics_text(const manager& source);

@@ -10,8 +10,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace polypool {
 
@@ -36,7 +38,23 @@ class configuration_source {
   virtual config::settings read(const std::string& environment) = 0;
   /// What was read for this environment is in force from now on.
   virtual void adopt(const std::string& environment) = 0;
+  /// Gets ready what a daemon has beside its manager, and changes nothing yet. Throws when that cannot be had.
+  /// @return puts it in force; does not wait, and does not throw
+  virtual std::function<void()> prepare(const config::settings& next) {
+    static_cast<void>(next);
+    return {};
+  }
 };
+
+/// Reads a configuration again and puts it in force as a whole, or throws and changes nothing: what differs for the
+/// manager by manager::apply(), and what the source prepares. Throws what these throw.
+/// @param environment as of configuration_source::read(), adopted with the rest
+/// @param all_or_nothing as of apply_options
+/// @return what changed
+task<std::vector<config::change>> async_reload(manager& served, std::shared_ptr<configuration_source> source,
+                                               std::string environment = {}, bool all_or_nothing = false);
+
+class webhook_sender;
 
 /// Serves a manager over HTTP/1.1 on a thread of its own. A slow database holds up only the requests that ask it.
 ///
@@ -49,11 +67,12 @@ class http_server {
   /// it cannot listen there.
   /// @param settings host, port (0: any free one), the largest body, the time to receive a request
   /// @param source for `reload` and `switch/environment`; without one there are no such calls
+  /// @param webhooks whose numbers are metrics; outlives this
   /// @param starting true for a program that still connects its databases: until announce_started(), `/health` and
   /// `/health/ready` say 503, and calls below `/api/` are refused with 503. `/health/live` and `/metrics` work.
   http_server(manager& manager, const config::server_settings& settings, log::logger log = {},
               const server_limits& limits = {}, std::shared_ptr<configuration_source> source = nullptr,
-              bool starting = false);
+              const webhook_sender* webhooks = nullptr, bool starting = false);
   /// Stops, with a short drain.
   ~http_server();
   http_server(const http_server&) = delete;
@@ -65,6 +84,9 @@ class http_server {
   const std::string& address() const noexcept;
   /// Ends what `starting` began: from now on every call is answered.
   void announce_started() noexcept;
+  /// Takes the largest body and the time to receive a request from there, beginning with the next request. What it
+  /// listens on stays.
+  void adjust(const config::server_settings& settings) noexcept;
   /// Makes `/health/ready` say 503 from now on, while everything else works: the start of a shutdown.
   void announce_shutdown() noexcept;
   /// Takes no new clients, closes idle ones, and gives requests at work this long to finish before they are

@@ -52,12 +52,44 @@ struct sink_options {
 /// What the environment variable DEBUG says; empty when it is not set.
 std::string debug_from_environment();
 
+/// A sink whose threshold and form may change while it is used. Thread-safe.
+class adjustable_sink : public sink {
+ public:
+  /// From now on. @param debug as in sink_options
+  virtual void adjust(level least, log::format format, std::string_view debug) = 0;
+};
+
 /// A sink that writes lines. Times are UTC in ISO 8601. Line breaks and other control characters in messages and
 /// values are escaped, and bytes that are not UTF-8 replaced, so that no value can forge a record.
 /// Throws invalid_configuration when the file cannot be opened.
-std::shared_ptr<sink> make_log_sink(sink_options options);
+std::shared_ptr<adjustable_sink> make_log_sink(sink_options options);
 
 }  // namespace log
+
+/// A bulkhead's numbers at the moment of a scrape.
+struct bulkhead_sample {
+  std::uint64_t limit = 0;  ///< 0: there is none, and nothing is shown
+  std::uint64_t at_work = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t timed_out = 0;
+};
+
+/// What became of one webhook's events.
+struct webhook_sample {
+  std::string name;
+  std::uint64_t sent = 0;
+  std::uint64_t failed = 0;   ///< given up
+  std::uint64_t retries = 0;  ///< attempts after the first
+  std::uint64_t dropped = 0;  ///< never tried
+  std::uint64_t pending = 0;
+};
+
+/// The numbers that are not one connection's.
+struct whole_sample {
+  bulkhead_sample places;                ///< of the limit over all connections
+  std::vector<webhook_sample> webhooks;  ///< those of one name are shown as one
+};
 
 /// One connection's numbers at the moment of a scrape.
 struct connection_sample {
@@ -79,7 +111,9 @@ struct connection_sample {
   std::uint8_t breaker_state = 0;  ///< 0 closed, 1 half-open, 2 open
   std::uint64_t breaker_opened = 0;
   std::uint64_t breaker_refused = 0;
+  bulkhead_sample places;
   histogram_snapshot health_checks;
+  std::uint64_t health_checks_failed = 0;
   /// Of a group, which has no pool of its own: how its calls were spread.
   struct member {
     std::string name;
@@ -94,12 +128,14 @@ struct connection_sample {
 
 /// Gives the numbers of all connections; called at each scrape, from the scraping thread.
 using sample_source = std::function<std::vector<connection_sample>()>;
+/// Gives the rest; called after the other one.
+using whole_source = std::function<whole_sample()>;
 
 /// Turns samples into the `dbmanager_*` metrics. Works only when somebody scrapes, so it costs the queries nothing.
 /// Thread-safe as far as its source is.
 class metrics_exporter {
  public:
-  explicit metrics_exporter(sample_source source);
+  explicit metrics_exporter(sample_source source, whole_source whole = {});
   ~metrics_exporter();
   metrics_exporter(const metrics_exporter&) = delete;
   metrics_exporter& operator=(const metrics_exporter&) = delete;

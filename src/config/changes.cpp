@@ -103,28 +103,96 @@ std::vector<std::string> differing_fields(const connection& before, const tuning
   return found.take();
 }
 
+std::vector<std::optional<std::size_t>> match_webhooks(const std::vector<webhook>& before,
+                                                       const std::vector<webhook>& after) {
+  std::vector<std::optional<std::size_t>> out(after.size());
+  std::vector<bool> taken(before.size());
+  const auto match = [&](const auto& same) {
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      for (std::size_t j = 0; j < before.size() && !out[i]; ++j) {
+        if (taken[j] || !same(before[j], after[i])) continue;
+        taken[j] = true;
+        out[i] = j;
+      }
+    }
+  };
+  match([](const webhook& a, const webhook& b) { return a == b; });
+  match([](const webhook& a, const webhook& b) { return !a.name.empty() && a.name == b.name; });
+  match([](const webhook& a, const webhook& b) { return a.url == b.url && (a.name.empty() || b.name.empty()); });
+  return out;
+}
+
+namespace {
+
+std::vector<std::string> differing_fields(const webhook& before, const webhook& after) {
+  differences found;
+  found.note("name", before.name, after.name);
+  found.note("url", before.url, after.url);
+  found.note("events", before.events, after.events);
+  found.note("connections", before.connections, after.connections);
+  found.note("secret", before.key, after.key);
+  found.note("timeout", before.timeout, after.timeout);
+  found.note("attempts", before.attempts, after.attempts);
+  found.note("retry_delay", before.retry_delay, after.retry_delay);
+  found.note("retry_max_delay", before.retry_max_delay, after.retry_max_delay);
+  found.note("max_pending", before.max_pending, after.max_pending);
+  found.note("ca_file", before.ca_file, after.ca_file);
+  return found.take();
+}
+
+std::vector<change> compare_webhooks(const std::vector<webhook>& before, const std::vector<webhook>& after) {
+  std::vector<change> out;
+  const auto add = [&](kind how, const webhook& what, std::vector<std::string> fields) {
+    change one;
+    one.kind = how;
+    one.what = "webhook";
+    one.name = what.shown_name();
+    one.fields = std::move(fields);
+    out.push_back(std::move(one));
+  };
+  const auto continued = match_webhooks(before, after);
+  std::vector<bool> stays(before.size());
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (!continued[i]) {
+      add(kind::added, after[i], {});
+      continue;
+    }
+    stays[*continued[i]] = true;
+    auto fields = differing_fields(before[*continued[i]], after[i]);
+    if (!fields.empty()) add(kind::changed, after[i], std::move(fields));
+  }
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (!stays[i]) add(kind::removed, before[i], {});
+  }
+  return out;
+}
+
+}  // namespace
+
 std::vector<change> compare_rest(const settings& before, const settings& after) {
   std::vector<change> out;
   differences whole;
   whole.note("default_connection", before.default_connection, after.default_connection);
   whole.note("default_redis", before.default_redis, after.default_redis);
+  whole.note("max_concurrent_total", before.max_concurrent_total, after.max_concurrent_total);
   whole.note("drain_timeout", before.drain_timeout, after.drain_timeout);
   whole.note("force_timeout", before.force_timeout, after.force_timeout);
   add_if_any(out, "settings", whole.take(), false);
-  differences fixed;
-  fixed.note("max_concurrent_total", before.max_concurrent_total, after.max_concurrent_total);
-  add_if_any(out, "settings", fixed.take(), true);
   differences server;
-  server.note("enabled", before.server.enabled, after.server.enabled);
-  server.note("host", before.server.host, after.server.host);
-  server.note("port", before.server.port, after.server.port);
   server.note("max_body_bytes", before.server.max_body_bytes, after.server.max_body_bytes);
   server.note("request_timeout", before.server.request_timeout, after.server.request_timeout);
-  add_if_any(out, "server", server.take(), true);
+  add_if_any(out, "server", server.take(), false);
+  differences listening;
+  listening.note("enabled", before.server.enabled, after.server.enabled);
+  listening.note("host", before.server.host, after.server.host);
+  listening.note("port", before.server.port, after.server.port);
+  add_if_any(out, "server", listening.take(), true);
   differences logging;
   logging.note("level", before.logging.level, after.logging.level);
   logging.note("format", before.logging.format, after.logging.format);
-  add_if_any(out, "logging", logging.take(), true);
+  logging.note("debug", before.logging.debug, after.logging.debug);
+  add_if_any(out, "logging", logging.take(), false);
+  std::ranges::move(compare_webhooks(before.webhooks, after.webhooks), std::back_inserter(out));
   return out;
 }
 

@@ -174,6 +174,10 @@ void check_settings(const settings& whole, const complaint& wrong) {
   };
   known("logging.level", whole.logging.level, log_levels(), "a level");
   known("logging.format", whole.logging.format, log_formats(), "a format");
+  if (const auto parts = read_debug(whole.logging.debug); !parts) {
+    wrong("logging.debug",
+          shown(whole.logging.debug) + " " + parts.error().why + "; allowed: " + parts.error().allowed);
+  }
 }
 
 void check_active(

@@ -223,9 +223,12 @@ read_result<void> set_format(logging_settings& t, std::string_view text) {
   return keep(read_word(text, log_formats(), "a format"), t.format);
 }
 
+read_result<void> set_debug(logging_settings& t, std::string_view text) { return keep(read_debug(text), t.debug); }
+
 constexpr std::array logging_rows{
     field<logging_settings>{"level", "", &set_level},
     field<logging_settings>{"format", "", &set_format},
+    field<logging_settings>{"debug", "", &set_debug},
 };
 
 template <auto Member>
@@ -248,6 +251,7 @@ read_result<void> set_hook_url(webhook& t, std::string_view text) {
 }
 
 constexpr std::array webhook_rows{
+    field<webhook>{"name", "", &set_text<webhook, &webhook::name>},
     field<webhook>{.name = "url", .other_name = "", .set = &set_hook_url, .is_secret = true},
     field<webhook>{.name = "secret", .other_name = "", .set = &set_hook_key, .is_secret = true},
     field<webhook>{"timeout", "", &set_hook_time<&webhook::timeout>},

@@ -152,6 +152,28 @@ const std::vector<std::string_view>& log_levels() {
   static const std::vector<std::string_view> words{"trace", "debug", "info", "warning", "error", "off"};
   return words;
 }
+read_result<std::string> read_debug(std::string_view text) {
+  constexpr std::string_view separators = ", \t\n";
+  std::string out;
+  while (!text.empty()) {
+    const auto end = std::min(text.find_first_of(separators), text.size());
+    std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (word.empty()) continue;
+    const bool exclude = word.starts_with('-');
+    if (exclude) word.remove_prefix(1);
+    if (word.starts_with("polypool:")) word.remove_prefix(std::string_view("polypool:").size());
+    const std::string_view name = word.ends_with('*') ? word.substr(0, word.size() - 1) : word;
+    const bool plain = std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
+    if (word.empty() || !plain) {
+      return std::unexpected(
+          refusal{"is not a list of parts",
+                  "names such as pool, breaker, manager or server; * for all; -name to leave one out"});
+    }
+    out += std::string(out.empty() ? "" : ",") + (exclude ? "-" : "") + "polypool:" + std::string(word);
+  }
+  return out;
+}
 const std::vector<std::string_view>& log_formats() {
   static const std::vector<std::string_view> words{"text", "json"};
   return words;

@@ -36,6 +36,8 @@ read_result<std::string> read_word(std::string_view text, const std::vector<std:
 
 /// MongoDB's spelling of a read preference, also when it was written with underscores.
 read_result<std::string> read_preference_word(std::string_view text);
+/// `pool, -server` or `polypool:pool,-polypool:server`, as the latter.
+read_result<std::string> read_debug(std::string_view text);
 const std::vector<std::string_view>& log_levels();
 const std::vector<std::string_view>& log_formats();
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/webhook_reader.hpp"
 
+#include <boost/system/result.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
 #include <array>
 #include <utility>
 
@@ -70,8 +74,33 @@ void read_webhooks(reading& with, const node& root, std::vector<webhook>& into) 
   }
 }
 
+namespace {
+
+boost::system::result<boost::urls::url_view> parts_of(const std::string& url) {
+  return boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
+}
+
+}  // namespace
+
+std::string webhook::shown_name() const {
+  if (!name.empty()) return name;
+  const auto parsed = parts_of(url);
+  return parsed ? std::string(parsed->host_address()) : std::string();
+}
+
 void check_webhook(const webhook& one, const complaint& wrong) {
-  if (one.url.empty()) wrong("url", "is missing; such as https://hooks.example.com/polypool");
+  if (one.url.empty()) {
+    wrong("url", "is missing; such as https://hooks.example.com/polypool");
+  } else if (const auto parsed = parts_of(one.url);
+             !parsed || (parsed->scheme() != "http" && parsed->scheme() != "https") || parsed->host().empty() ||
+             (parsed->has_port() && parsed->port_number() == 0)) {
+    wrong("url",
+          "is not the URL of a web server; allowed: http://… and https://…, with special characters of a "
+          "password written as %40");
+  }
+  if (!one.name.empty() && !wrong_name(one.name).empty()) {
+    wrong("name", shown(one.name) + " is not a name; allowed: up to 128 letters, digits and _ - . :");
+  }
   for (const auto& each : one.events) {
     if (std::ranges::find(kinds, each) != kinds.end()) continue;
     const std::vector<std::string_view> known(kinds.begin(), kinds.end());

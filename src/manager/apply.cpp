@@ -37,6 +37,20 @@ class turn {
 name_space space_of(const config::change& one) noexcept {
   return one.what == "redis" ? name_space::redis : name_space::databases;
 }
+bool is_about_a_connection(const config::change& one) noexcept {
+  return one.what == "connection" || one.what == "redis";
+}
+
+// What needs no other connection in its place.
+bool is_a_limit_only(const config::change& one) {
+  return is_about_a_connection(one) && one.fields == std::vector<std::string>{"max_concurrent"};
+}
+
+const config::connection& wanted_by(const config::settings& next, const config::change& what) {
+  return *std::ranges::find_if(next.connections, [&](const config::connection& each) {
+    return each.name == what.name && name_space_of(config::kind_of(each.type)) == space_of(what);
+  });
+}
 
 task<void> open_one(connection_pointer state, bool required, std::shared_ptr<std::vector<error>> failures,
                     std::shared_ptr<std::mutex> mutex) {
@@ -85,7 +99,7 @@ std::vector<manager_core::exchange> manager_core::plan(const config::settings& n
                                                        const std::vector<config::change>& changes) const {
   std::vector<exchange> list;
   for (const auto& each : changes) {
-    if (each.name.empty() || each.what == "group") continue;
+    if (!is_about_a_connection(each) || is_a_limit_only(each)) continue;
     exchange one;
     one.old = find(each.name, space_of(each));
     if (each.kind == config::change::kind_type::added && one.old) {
@@ -94,11 +108,8 @@ std::vector<manager_core::exchange> manager_core::plan(const config::settings& n
           .at(each.name, "apply");
     }
     if (each.kind != config::change::kind_type::removed) {
-      const auto found = std::ranges::find_if(next.connections, [&](const config::connection& c) {
-        return c.name == each.name && name_space_of(config::kind_of(c.type)) == space_of(each);
-      });
       const std::shared_lock lock(mutex_);
-      one.fresh = make_state(*found, next);
+      one.fresh = make_state(wanted_by(next, each), next);
       const bool was_open = one.old && one.old->phase() == connection_phase::connected;
       one.may_connect = !one.fresh->limits().lazy_connect || was_open;
       one.must_connect = one.may_connect && (was_open || one.fresh->critical_wish().value_or(false));
@@ -163,18 +174,24 @@ task<void> manager_core::connect_fresh(const std::vector<exchange>& list, const 
     ended = co_await std::move(all_done);
   }
   if (ended == wait_result::ready && failures->empty()) co_return;
+  task<void> dropping = drop_fresh(list);
+  co_await std::move(dropping);
+  throw_unless_ready(ended);
+  throw summary_of(*failures);
+}
+
+task<void> manager_core::drop_fresh(const std::vector<exchange>& list) {
   for (const auto& each : list) {
     if (!each.fresh) continue;
     task<void> closing = each.fresh->close(duration::zero(), duration::zero(), connection_phase::removed);
     co_await std::move(closing);
   }
-  throw_unless_ready(ended);
-  throw summary_of(*failures);
 }
 
-// The names change hands at one moment.
-void manager_core::commit(const std::vector<exchange>& list, const config::settings& next) {
+// The names change hands at one moment, before the manager closes what has a name, or never.
+bool manager_core::commit(const std::vector<exchange>& list, const config::settings& next) {
   const std::unique_lock lock(mutex_);
+  if (closing()) return false;
   const auto membership = [](const connection_pointer& host, std::uint32_t change) {
     if (!host || !host->group()) return;
     for (const auto& member : host->group()->members()) member->memberships() += change;
@@ -197,6 +214,11 @@ void manager_core::commit(const std::vector<exchange>& list, const config::setti
   settings_.force_timeout = next.force_timeout;
   settings_.default_connection = next.default_connection;
   settings_.default_redis = next.default_redis;
+  settings_.max_concurrent_total = next.max_concurrent_total;
+  settings_.logging = next.logging;
+  settings_.webhooks = next.webhooks;
+  settings_.server.max_body_bytes = next.server.max_body_bytes;
+  settings_.server.request_timeout = next.server.request_timeout;
   using config::database_type;
   const auto shared = [&](database_type type) {
     return std::make_shared<const config::tuning>(config::defaults_for(type, next.defaults));
@@ -206,6 +228,17 @@ void manager_core::commit(const std::vector<exchange>& list, const config::setti
     mongodb_defaults_ = shared(database_type::mongodb);
     redis_defaults_ = shared(database_type::redis);
   }
+  return true;
+}
+
+// Limits of calls change while calls are in them.
+void manager_core::adjust_limits(const std::vector<config::change>& changes, const config::settings& next) {
+  for (const auto& each : changes) {
+    if (!is_a_limit_only(each)) continue;
+    const auto state = find(each.name, space_of(each));
+    if (state) state->limit_calls(config::limits_of(next, wanted_by(next, each)).max_concurrent);
+  }
+  around_->total_places->resize(next.max_concurrent_total, next.defaults.max_waiting);
 }
 
 // The active one stays active under its name, unless the configuration names another one now.
@@ -238,9 +271,15 @@ task<std::vector<config::change>> manager_core::apply(config::settings next, app
   plan_groups(next, list);
   task<void> connecting = connect_fresh(list, how);
   co_await std::move(connecting);
-  commit(list, next);
+  if (!commit(list, next)) {
+    task<void> dropping = drop_fresh(list);
+    co_await std::move(dropping);
+    require_open("apply");
+  }
   follow_default(name_space::databases, before.default_connection, next.default_connection);
   follow_default(name_space::redis, before.default_redis, next.default_redis);
+  adjust_limits(changes, next);
+  if (how.committed) how.committed();
   for (const auto& each : list) {
     if (!each.old) each.fresh->tell(event_kind::registered, "", "", each.fresh->target());
     if (!each.fresh) each.old->tell(event_kind::removed, "", "", "");

@@ -14,12 +14,14 @@ namespace {
 
 task<call_places> enter_both(connection_pointer state, priority rank) {
   call_places taken;
-  if (auto& own = state->guards().places) {
-    task<bulkhead::place> entering = own->enter(rank);
+  bulkhead& own = state->guards().places;
+  if (own.is_limited()) {
+    task<bulkhead::place> entering = own.enter(rank);
     taken.own = co_await std::move(entering);
   }
-  if (bulkhead* const total = state->total_places()) {
-    task<bulkhead::place> entering = total->enter(rank);
+  bulkhead& total = state->total_places();
+  if (total.is_limited()) {
+    task<bulkhead::place> entering = total.enter(rank);
     taken.total = co_await std::move(entering);
   }
   co_return taken;
@@ -28,10 +30,10 @@ task<call_places> enter_both(connection_pointer state, priority rank) {
 }  // namespace
 
 bool call_attempts::try_enter() noexcept {
-  auto& own = guards_->places;
-  bulkhead* const total = context_.state->total_places();
-  if (own && !(places_.own = own->try_enter())) return false;
-  if (total == nullptr || (places_.total = total->try_enter())) return true;
+  bulkhead& own = guards_->places;
+  bulkhead& total = context_.state->total_places();
+  if (own.is_limited() && !(places_.own = own.try_enter())) return false;
+  if (!total.is_limited() || (places_.total = total.try_enter())) return true;
   places_ = call_places();  // who waits in one queue holds up nobody in the other
   return false;
 }

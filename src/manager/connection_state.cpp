@@ -48,6 +48,7 @@ connection_state::connection_state(config::connection configuration, std::shared
       metrics_enabled_(configuration.enable_metrics),
       logging_enabled_(configuration.enable_logging),
       tracing_enabled_(configuration.enable_tracing),
+      most_calls_(limits_->max_concurrent),
       access_style_(configuration.default_orm) {
   where_.connect_timeout = limits_->connect_timeout;
   where_.statement_cache = limits_->statement_cache_size;
@@ -66,6 +67,7 @@ config::connection connection_state::configuration() const {
   out.type = type_;
   out.where = where_;
   out.overrides = config::overrides_of(*limits_);
+  out.overrides.max_concurrent = most_calls_.load(std::memory_order_relaxed);
   out.enable_tracing = tracing_enabled_;
   out.enable_metrics = metrics_enabled_;
   out.enable_logging = logging_enabled_;
@@ -90,11 +92,17 @@ safeguards& connection_state::make_guards() {
   if (!made_guards_) {
     const auto seed =
         std::hash<std::string>()(name_) ^ static_cast<std::uint64_t>(time_.now().time_since_epoch().count());
-    made_guards_ = std::make_unique<safeguards>(name_, *limits_, seed,
+    made_guards_ = std::make_unique<safeguards>(name_, *limits_, most_calls_.load(std::memory_order_relaxed), seed,
                                                 [this](const breaker_change& change) { breaker_changed(change); });
   }
   guards_.store(made_guards_.get(), std::memory_order_release);
   return *made_guards_;
+}
+
+void connection_state::limit_calls(std::uint32_t most) {
+  const std::scoped_lock lock(mutex_);  // whoever makes the safeguards comes before this, or sees the new limit
+  most_calls_.store(most, std::memory_order_relaxed);
+  if (made_guards_) made_guards_->places.resize(most, limits_->max_waiting);
 }
 
 void connection_state::breaker_changed(const breaker_change& change) const noexcept {
@@ -357,9 +365,10 @@ connection_statistics connection_state::statistics() const {
   now.errors = errors_.load(std::memory_order_relaxed);
   now.retries = retries_.load(std::memory_order_relaxed);
   now.retries_left_out = retries_left_out_.load(std::memory_order_relaxed);
+  now.places.limit = most_calls_.load(std::memory_order_relaxed);
   if (const safeguards* made = guards_.load(std::memory_order_acquire)) {
     now.breaker = made->breaker.snapshot(time_.coarse_now());
-    if (made->places) now.places = made->places->snapshot();
+    now.places = made->places.snapshot();
   }
   if (group_) {
     for (const auto& each : group_->status().members) {

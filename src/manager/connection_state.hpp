@@ -25,7 +25,7 @@ struct surroundings {
   background& work;
   std::shared_ptr<event_bus> events;
   failure_filter counts_as_failure;
-  std::unique_ptr<bulkhead> total_places;  // null: no limit
+  std::unique_ptr<bulkhead> total_places;
 };
 
 /// Small, because there may be 100,000 of them: a connection that was never used has no pool and no task.
@@ -40,6 +40,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const std::string& name() const noexcept { return name_; }
   config::database_type type() const noexcept { return type_; }
   database_kind kind() const noexcept { return config::kind_of(type_); }
+  /// As it was made; for the most calls at once see limit_calls().
   const config::tuning& limits() const noexcept { return *limits_; }
   const std::map<std::string, std::string>& tags() const noexcept { return tags_; }
   std::optional<bool> critical_wish() const noexcept { return critical_; }
@@ -85,8 +86,10 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
       return *made;
     return make_guards();
   }
-  /// The limit of calls at once over all connections; null without one.
-  bulkhead* total_places() const noexcept { return around_->total_places.get(); }
+  /// What limits the calls at once over all connections.
+  bulkhead& total_places() const noexcept { return *around_->total_places; }
+  /// Lets so many calls work at once from now on; 0: any number.
+  void limit_calls(std::uint32_t most);
   bool counts_as_failure(const error& why) const noexcept;
   /// Checks now, and tells what this check saw; it counts as one towards health().
   task<connection_health> check_health();
@@ -176,6 +179,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const std::optional<bool> critical_;
   const bool metrics_enabled_, logging_enabled_, tracing_enabled_;
   std::atomic<bool> by_hand_{false};
+  std::atomic<std::uint32_t> most_calls_;  // max_concurrent, which may change while it is used
   const config::access_style access_style_;
 
   std::atomic<connection_phase> phase_{connection_phase::registered};

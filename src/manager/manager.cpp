@@ -41,6 +41,7 @@ void manager::close() { close(core_->drain_timeout(), core_->force_timeout()); }
 void manager::close(duration drain, duration force) { run_on(*core_, core_->close(drain, force)); }
 task<void> manager::async_close(duration drain, duration force) { return keeping(core_, core_->close(drain, force)); }
 bool manager::closing() const noexcept { return core_->closing(); }
+duration manager::force_timeout() const { return core_->force_timeout(); }
 
 connection manager::get(std::string_view name) const {
   core_->require_open("get");
@@ -141,6 +142,8 @@ manager_statistics manager::statistics() const {
   return all;
 }
 
+bulkhead_snapshot manager::total_places() const noexcept { return core_->total_places(); }
+
 std::vector<connection_summary> manager::list() const {
   std::vector<connection_summary> lines;
   for (const auto& state : core_->all()) {
@@ -162,6 +165,9 @@ config::settings manager::configuration() const { return core_->configuration();
 std::vector<config::change> manager::preview(const config::settings& next) const { return core_->preview(next); }
 std::vector<config::change> manager::apply(config::settings next, apply_options how) {
   return run_on(*core_, async_apply(std::move(next), how));
+}
+task<std::vector<config::change>> manager::async_apply(config::settings next) {
+  return async_apply(std::move(next), apply_options());
 }
 task<std::vector<config::change>> manager::async_apply(config::settings next, apply_options how) {
   return core_->apply(std::move(next), how);

@@ -48,7 +48,7 @@ namespace {
 
 std::shared_ptr<const surroundings> make_surroundings(background& work, failure_filter filter, std::uint32_t most,
                                                       std::uint32_t waiting) {
-  auto limit = most == 0 ? nullptr : std::make_unique<bulkhead>("max_concurrent_total", most, waiting);
+  auto limit = std::make_unique<bulkhead>("max_concurrent_total", most, waiting);
   auto events = std::make_shared<event_bus>();
   return std::make_shared<const surroundings>(work, std::move(events), std::move(filter), std::move(limit));
 }

@@ -85,6 +85,7 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
 
   background& work() const noexcept { return *work_; }
   clock& time() const noexcept { return time_; }
+  bulkhead_snapshot total_places() const noexcept { return around_->total_places->snapshot(); }
   const std::shared_ptr<background>& shared_work() const noexcept { return work_; }
   void release_work() noexcept {
     events().end_delivery();
@@ -115,7 +116,9 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   std::vector<exchange> plan(const config::settings& next, const std::vector<config::change>& changes) const;
   void plan_groups(const config::settings& next, std::vector<exchange>& list) const;
   task<void> connect_fresh(const std::vector<exchange>& list, const apply_options& how);
-  void commit(const std::vector<exchange>& list, const config::settings& next);
+  task<void> drop_fresh(const std::vector<exchange>& list);
+  bool commit(const std::vector<exchange>& list, const config::settings& next);
+  void adjust_limits(const std::vector<config::change>& changes, const config::settings& next);
   void follow_default(name_space where, const std::string& before, const std::string& after);
   task<void> retire(connection_pointer old, duration drain, duration force);
   void choose_active(name_space where, const std::string& configured);

@@ -47,14 +47,13 @@ retry_options retry_options_of(const config::tuning& limits) noexcept {
   return out;
 }
 
-safeguards::safeguards(const std::string& name, const config::tuning& limits, std::uint64_t seed,
-                       circuit_breaker::listener told)
+safeguards::safeguards(const std::string& name, const config::tuning& limits, std::uint32_t most_calls,
+                       std::uint64_t seed, circuit_breaker::listener told)
     : breaker(breaker_options_of(limits), seed, std::move(told)),
       retries(retry_options_of(limits)),
       enabled(limits.circuit_breaker),
-      name_(name) {
-  if (limits.max_concurrent > 0) places.emplace("max_concurrent", limits.max_concurrent, limits.max_waiting);
-}
+      places("max_concurrent", most_calls, limits.max_waiting),
+      name_(name) {}
 
 error safeguards::refusal(clock& time) {
   const auto now = time.coarse_now();

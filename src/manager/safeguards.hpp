@@ -24,14 +24,16 @@ retry_options retry_options_of(const config::tuning& limits) noexcept;
 
 class safeguards {
  public:
-  /// @param name the connection's, for messages @param told of the breaker's changes
-  safeguards(const std::string& name, const config::tuning& limits, std::uint64_t seed, circuit_breaker::listener told);
+  /// @param name the connection's, for messages @param most_calls max_concurrent, which may be another by now
+  /// @param told of the breaker's changes
+  safeguards(const std::string& name, const config::tuning& limits, std::uint32_t most_calls, std::uint64_t seed,
+             circuit_breaker::listener told);
 
   circuit_breaker breaker;
   retry_budget budget;
   const retry_options retries;
   const bool enabled;  // the breaker is
-  std::optional<bulkhead> places;
+  bulkhead places;
 
   /// What callers get while the breaker is open; made once for each time it opens.
   error refusal(clock& time);

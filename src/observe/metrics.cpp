@@ -22,6 +22,16 @@ std::optional<bool> health_of(const connection_statistics& statistics) {
   return std::nullopt;
 }
 
+bulkhead_sample to_sample(const bulkhead_snapshot& seen) {
+  bulkhead_sample out;
+  out.limit = seen.limit;
+  out.at_work = seen.at_work;
+  out.waiting = seen.waiting;
+  out.refused = seen.refused;
+  out.timed_out = seen.timed_out;
+  return out;
+}
+
 }  // namespace
 
 connection_sample to_sample(const connection_statistics& statistics) {
@@ -45,6 +55,8 @@ connection_sample to_sample(const connection_statistics& statistics) {
   sample.breaker_opened = statistics.breaker.opened;
   sample.breaker_refused = statistics.breaker.refused;
   sample.health_checks = statistics.health_check_durations;
+  sample.health_checks_failed = statistics.health_checks_failed;
+  sample.places = to_sample(statistics.places);
   return sample;
 }
 
@@ -89,8 +101,15 @@ std::vector<connection_sample> metrics_samples(const manager& source) {
   return samples;
 }
 
+whole_sample metrics_of_the_whole(const manager& source) {
+  whole_sample out;
+  out.places = to_sample(source.total_places());
+  return out;
+}
+
 metrics_exporter make_metrics_exporter(const manager& source) {
-  return metrics_exporter([&source] { return metrics_samples(source); });
+  return metrics_exporter([&source] { return metrics_samples(source); },
+                          [&source] { return metrics_of_the_whole(source); });
 }
 
 std::string metrics_text(const manager& source) { return make_metrics_exporter(source).text(); }

@@ -74,6 +74,15 @@ void bulkhead::serve(std::unique_lock<std::mutex>& lock) noexcept {
   }
 }
 
+// Under the lock that waiters queue under: whoever is in the queue is served, whoever comes later finds the new places.
+void bulkhead::resize(std::uint32_t limit, std::uint32_t most_waiting) noexcept {
+  std::unique_lock lock(mutex_);
+  most_waiting_ = most_waiting;
+  free_.fetch_add(places_of(limit) - places_of(limit_.load()));
+  limit_.store(limit);
+  serve(lock);
+}
+
 bool bulkhead::enqueue(waiter& asking) {
   const std::unique_lock lock(mutex_);
   if (most_waiting_ > 0 && waiting_.load() >= most_waiting_) {
@@ -118,8 +127,12 @@ task<bulkhead::place> bulkhead::enter(priority rank) {
   mine.settle();
   if (mine.given_) co_return place(this);
   const auto numbers = snapshot();
-  const std::string busy = std::to_string(numbers.at_work) + " calls are at work, which is " + what_limits_ + ", and " +
-                           std::to_string(numbers.waiting) + " wait";
+  const bool exactly = numbers.at_work == numbers.limit;
+  const std::string busy =
+      std::to_string(numbers.at_work) + " calls are at work, " +
+      (exactly ? "which is " + what_limits_
+               : what_limits_ + " is " + (numbers.limit == 0 ? "none" : std::to_string(numbers.limit))) +
+      ", and " + std::to_string(numbers.waiting) + " wait";
   if (mine.refused_) {
     throw error(errc::pool_queue_full, "no room in the queue for a call: " + busy)
         .with_hint("raise " + what_limits_ + " or max_waiting, or send less at once");
@@ -131,9 +144,10 @@ task<bulkhead::place> bulkhead::enter(priority rank) {
 }
 
 bulkhead_snapshot bulkhead::snapshot() const noexcept {
+  const std::scoped_lock lock(mutex_);  // else the limit of now and the places of before
   bulkhead_snapshot seen;
-  seen.limit = limit_;
-  seen.at_work = limit_ - std::min(free_.load(), limit_);
+  seen.limit = limit_.load();
+  seen.at_work = static_cast<std::uint32_t>(places_of(seen.limit) - free_.load());
   seen.waiting = waiting_.load();
   seen.refused = refused_.load(std::memory_order_relaxed);
   seen.timed_out = timed_out_.load(std::memory_order_relaxed);

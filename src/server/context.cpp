@@ -4,6 +4,7 @@
 #include "server/envelope.hpp"
 
 #include <polypool/metrics.hpp>
+#include <polypool/webhooks.hpp>
 
 #include <utility>
 
@@ -26,15 +27,32 @@ response answer_to_current(const context& shared, const request& asked) {
   }
 }
 
+whole_sample whole_of(const manager& served, const webhook_sender* webhooks) {
+  auto out = metrics_of_the_whole(served);
+  if (webhooks == nullptr) return out;
+  for (const auto& each : webhooks->statistics()) {
+    webhook_sample one;
+    one.name = each.name;
+    one.sent = each.sent;
+    one.failed = each.refused;
+    one.retries = each.retries;
+    one.dropped = each.dropped;
+    one.pending = each.pending;
+    out.webhooks.push_back(std::move(one));
+  }
+  return out;
+}
+
 }  // namespace
 
 context::context(polypool::manager& served, log::logger logger, std::size_t json_depth,
-                 std::shared_ptr<configuration_source> from, bool still_starting)
+                 std::shared_ptr<configuration_source> from, const webhook_sender* webhooks, bool still_starting)
     : manager(served),
       log(std::move(logger)),
       max_json_depth(json_depth),
       health([&served] { return served.async_health_check(); }),
-      metrics([&served] { return metrics_samples(served); }),
+      metrics([&served] { return metrics_samples(served); },
+              [&served, webhooks] { return whole_of(served, webhooks); }),
       source(std::move(from)),
       events(served.events()),
       starting(still_starting) {}

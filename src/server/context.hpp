@@ -20,7 +20,8 @@ namespace polypool::server {
 
 struct context {
   context(polypool::manager& served, log::logger logger, std::size_t json_depth,
-          std::shared_ptr<configuration_source> from = nullptr, bool still_starting = false);
+          std::shared_ptr<configuration_source> from = nullptr, const webhook_sender* webhooks = nullptr,
+          bool still_starting = false);
   polypool::manager& manager;
   log::logger log;
   std::size_t max_json_depth;

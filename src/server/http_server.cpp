@@ -10,8 +10,9 @@ namespace polypool {
 
 struct http_server::parts {
   parts(polypool::manager& manager, const config::server_settings& settings, log::logger log,
-        const server_limits& limits, std::shared_ptr<configuration_source> source, bool starting)
-      : shared(manager, log, limits.max_json_depth, std::move(source), starting),
+        const server_limits& limits, std::shared_ptr<configuration_source> source, const webhook_sender* webhooks,
+        bool starting)
+      : shared(manager, log, limits.max_json_depth, std::move(source), webhooks, starting),
         routes(make_routes(shared)),
         front(settings, limits, *routes, answer_with(limits), log) {}
 
@@ -39,13 +40,16 @@ struct http_server::parts {
 };
 
 http_server::http_server(manager& manager, const config::server_settings& settings, log::logger log,
-                         const server_limits& limits, std::shared_ptr<configuration_source> source, bool starting)
-    : parts_(std::make_unique<parts>(manager, settings, std::move(log), limits, std::move(source), starting)) {}
+                         const server_limits& limits, std::shared_ptr<configuration_source> source,
+                         const webhook_sender* webhooks, bool starting)
+    : parts_(
+          std::make_unique<parts>(manager, settings, std::move(log), limits, std::move(source), webhooks, starting)) {}
 http_server::~http_server() { stop(std::chrono::seconds(2)); }
 
 std::uint16_t http_server::port() const noexcept { return parts_->front.port(); }
 const std::string& http_server::address() const noexcept { return parts_->front.address(); }
 void http_server::announce_started() noexcept { parts_->shared.starting = false; }
+void http_server::adjust(const config::server_settings& settings) noexcept { parts_->front.adjust(settings); }
 void http_server::announce_shutdown() noexcept { parts_->shared.shutting_down = true; }
 
 void http_server::stop(duration drain) {

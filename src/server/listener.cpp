@@ -71,7 +71,19 @@ struct listener::state {
       : acceptor(listen(io, settings)),
         pause(io),
         drain_timer(io),
-        shared{io, settings, limits, routes, std::move(run), std::move(log), {}, 0, false, 0, {}, {}},
+        shared{io,
+               settings.max_body_bytes,
+               settings.request_timeout,
+               limits,
+               routes,
+               std::move(run),
+               std::move(log),
+               {},
+               0,
+               false,
+               0,
+               {},
+               {}},
         port(acceptor.local_endpoint().port()),
         address(text_of(acceptor.local_endpoint().address(), port)) {}
 
@@ -151,6 +163,13 @@ listener::~listener() { stop(std::chrono::seconds(2)); }
 
 std::uint16_t listener::port() const noexcept { return state_->port; }
 const std::string& listener::address() const noexcept { return state_->address; }
+
+void listener::adjust(const config::server_settings& settings) noexcept {
+  asio::post(state_->io, [state = state_.get(), body = settings.max_body_bytes, time = settings.request_timeout] {
+    state->shared.max_body_bytes = body;
+    state->shared.request_timeout = time;
+  });
+}
 
 void listener::stop(duration drain) {
   const std::lock_guard lock(state_->stopping);

@@ -31,6 +31,8 @@ class listener {
 
   std::uint16_t port() const noexcept;
   const std::string& address() const noexcept;
+  /// Takes the limits of requests from there, from the next one on.
+  void adjust(const config::server_settings& settings) noexcept;
   void stop(duration drain);
 
  private:

@@ -9,6 +9,8 @@
 
 #include <boost/json.hpp>
 
+#include <functional>
+#include <memory>
 #include <utility>
 
 namespace polypool::server {
@@ -47,28 +49,40 @@ http_failure refusal_of(const config::configuration_error& wrong) {
   return {400, "The configuration is not valid; nothing was changed", std::move(lines)};
 }
 
+// A configuration and what puts its part beside the manager in force. No aggregate: g++ 12 miscompiles those here.
+class candidate {
+ public:
+  candidate(config::settings whole, std::function<void()> rest) : next(std::move(whole)), commit(std::move(rest)) {}
+  config::settings next;
+  std::function<void()> commit;
+};
+
 // Files are read on a thread that may wait for them.
-task<config::settings> read_again(context& shared, std::string environment) {
-  const auto source = shared.source;
-  auto read = [&] { return source->read(environment); };
+task<candidate> read_again(std::shared_ptr<configuration_source> source, std::string environment) {
+  auto read = [&] {
+    auto next = source->read(environment);
+    try {
+      auto commit = source->prepare(next);
+      return candidate(std::move(next), std::move(commit));
+    } catch (const error& why) {
+      error refused(why);
+      throw refused.with_hint("nothing was changed");
+    }
+  };
   offload<decltype(read)> reading(std::move(read));
   co_return co_await reading;
 }
 
 task<response> preview(context& shared) {
-  task<config::settings> reading = read_again(shared, {});
-  const config::settings next = co_await std::move(reading);
-  co_return changes_answer(shared.manager.preview(next), " to apply");
+  task<candidate> reading = read_again(shared.source, {});
+  const candidate found = co_await std::move(reading);
+  co_return changes_answer(shared.manager.preview(found.next), " to apply");
 }
 
 task<response> put_in_force(context& shared, std::string environment, bool all_or_nothing) {
-  task<config::settings> reading = read_again(shared, environment);
-  config::settings next = co_await std::move(reading);
-  apply_options how;
-  how.all_or_nothing = all_or_nothing;
-  task<std::vector<config::change>> applying = shared.manager.async_apply(std::move(next), how);
-  const auto changes = co_await std::move(applying);
-  if (!environment.empty()) shared.source->adopt(environment);
+  task<std::vector<config::change>> reloading =
+      async_reload(shared.manager, shared.source, std::move(environment), all_or_nothing);
+  const auto changes = co_await std::move(reloading);
   shared.health.forget();
   co_return changes_answer(changes, " applied");
 }
@@ -103,3 +117,21 @@ void add_reload_routes(router& routes, context& shared) {
 }
 
 }  // namespace polypool::server
+
+namespace polypool {
+
+task<std::vector<config::change>> async_reload(manager& served, std::shared_ptr<configuration_source> source,
+                                               std::string environment, bool all_or_nothing) {
+  task<server::candidate> reading = server::read_again(source, environment);
+  server::candidate found = co_await std::move(reading);
+  apply_options how;
+  how.all_or_nothing = all_or_nothing;
+  how.committed = [source, environment, commit = std::move(found.commit)] {
+    if (commit) commit();
+    if (!environment.empty()) source->adopt(environment);
+  };
+  task<std::vector<config::change>> applying = served.async_apply(std::move(found.next), how);
+  co_return co_await std::move(applying);
+}
+
+}  // namespace polypool

@@ -18,7 +18,8 @@ class session;
 /// Everything here belongs to the listener's one thread.
 struct serving {
   boost::asio::io_context& io;
-  const config::server_settings settings;
+  std::size_t max_body_bytes;
+  duration request_timeout;
   const server_limits limits;
   const router& routes;
   const answering run;

@@ -44,7 +44,7 @@ std::optional<response> refusal_for(error_code ec, const serving& shared) {
     return failure(431, "Request header fields too large", "at most " + most + " bytes");
   }
   if (ec == http::error::body_limit) {
-    const auto most = std::to_string(shared.settings.max_body_bytes);
+    const auto most = std::to_string(shared.max_body_bytes);
     return failure(413, "Request body too large", "at most " + most + " bytes");
   }
   if (ec == http::error::bad_version) return failure(505, "HTTP version not supported", "this is HTTP/1.1");
@@ -130,8 +130,8 @@ awaitable<bool> session::serve_one() {
   const auto started = std::chrono::steady_clock::now();
   parser incoming;
   incoming.header_limit(static_cast<std::uint32_t>(shared_.limits.max_header_bytes));
-  incoming.body_limit(shared_.settings.max_body_bytes);
-  arm(shared_.settings.request_timeout, true);
+  incoming.body_limit(shared_.max_body_bytes);
+  arm(shared_.request_timeout, true);
   error_code ec;
   co_await http::async_read_header(socket_, buffer_, incoming, redirect_error(use_awaitable, ec));
   if (ec || timed_out_) co_return co_await refuse(ec, false);

@@ -2,6 +2,7 @@
 // One request of a webhook. Sees Asio: for webhooks.cpp and webhook_post.cpp only.
 #pragma once
 
+#include "server/name_lookup.hpp"
 #include "server/webhook_request.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -23,9 +24,9 @@ class post_result {
   std::string trouble;
 };
 
-/// Posts JSON over a connection of its own; never throws. Ends within the timeout.
+/// Posts JSON over a connection of its own. Ends within the timeout, whatever the network and the receiver do.
 boost::asio::awaitable<post_result> post_json(const webhook_address& where, const header_list& headers,
                                               const std::string& body, std::chrono::nanoseconds timeout,
-                                              boost::asio::ssl::context& tls);
+                                              boost::asio::ssl::context& tls, name_lookup& names);
 
 }  // namespace polypool::server

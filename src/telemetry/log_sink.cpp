@@ -11,8 +11,15 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 namespace polypool::log {
 namespace {
@@ -43,24 +50,38 @@ spdlog::level::level_enum spdlog_level(level severity) noexcept {
   }
 }
 
-class line_sink final : public sink {
+class line_sink final : public adjustable_sink {
  public:
-  explicit line_sink(const sink_options& options)
-      : filter_(options.least, options.debug), format_(options.format), target_(open_target(options)) {
+  explicit line_sink(const sink_options& options) : target_(open_target(options)) {
     // The line is complete when it gets there, with its own escaping; spdlog only ends and writes it.
     target_->set_formatter(std::make_unique<spdlog::pattern_formatter>("%v"));
+    adjust(options.least, options.format, options.debug);
+  }
+
+  // Readers take no lock, so what was in force once is kept: somebody may still look at it. The same again is found
+  // again, so there are as many as there were different ones.
+  void adjust(level least, log::format format, std::string_view debug) override {
+    const std::scoped_lock lock(mutex_);
+    auto found = std::ranges::find_if(
+        kept_, [&](const auto& each) { return each->least == least && each->form == format && each->debug == debug; });
+    if (found == kept_.end()) {
+      kept_.push_back(std::make_unique<const setup>(least, format, debug));
+      found = std::prev(kept_.end());
+    }
+    now_.store(found->get(), std::memory_order_release);
   }
 
   bool enabled(level severity, std::string_view component) const noexcept override {
-    return filter_.enabled(severity, component);
+    return now_.load(std::memory_order_acquire)->filter.enabled(severity, component);
   }
 
   void write(level severity, std::string_view component, std::string_view message,
              std::initializer_list<field> fields) noexcept override {
-    if (!enabled(severity, component)) return;
+    const setup& now = *now_.load(std::memory_order_acquire);
+    if (!now.filter.enabled(severity, component)) return;
     try {
       const telemetry::log_record record{std::chrono::system_clock::now(), severity, component, message, fields};
-      const auto line = format_ == format::json ? telemetry::json_line(record) : telemetry::text_line(record);
+      const auto line = now.form == format::json ? telemetry::json_line(record) : telemetry::text_line(record);
       target_->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog_level(severity), line));
       target_->flush();
     } catch (...) {
@@ -69,9 +90,18 @@ class line_sink final : public sink {
   }
 
  private:
-  const telemetry::log_filter filter_;
-  const format format_;
+  struct setup {
+    setup(level from, log::format how, std::string_view parts)
+        : least(from), form(how), debug(parts), filter(from, parts) {}
+    const level least;
+    const format form;
+    const std::string debug;
+    const telemetry::log_filter filter;
+  };
   const std::shared_ptr<spdlog::sinks::sink> target_;
+  std::atomic<const setup*> now_{nullptr};
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::unique_ptr<const setup>> kept_;
 };
 
 }  // namespace
@@ -95,6 +125,6 @@ std::string debug_from_environment() {
   return value ? value : "";
 }
 
-std::shared_ptr<sink> make_log_sink(sink_options options) { return std::make_shared<line_sink>(options); }
+std::shared_ptr<adjustable_sink> make_log_sink(sink_options options) { return std::make_shared<line_sink>(options); }
 
 }  // namespace polypool::log

@@ -8,6 +8,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -56,7 +57,7 @@ void add_histogram(MetricFamily& family, labels all, const histogram_snapshot& t
 // Each family with how one connection's sample adds to it.
 class families {
  public:
-  std::vector<MetricFamily> collect(const std::vector<connection_sample>& samples) {
+  std::vector<MetricFamily> collect(const std::vector<connection_sample>& samples, const whole_sample& whole) {
     std::map<std::string, double> by_type;
     for (const auto& sample : samples) {
       if (!sample.metrics_enabled) continue;
@@ -69,10 +70,42 @@ class families {
     }
     for (const auto& [type, count] : by_type) add_number(total_, {{"type", type}}, count);
     add_number(build_, {{"version", std::string(build_version())}}, 1);
-    return {build_,        total_,         status_,          pool_size_,       wait_count_,
-            wait_seconds_, health_check_,  reconnects_,      lifetime_closed_, idle_closed_,
-            retries_,      breaker_state_, breaker_open_,    breaker_refused_, failovers_,
-            primary_,      member_calls_,  member_failures_, ejections_,       ejected_};
+    total_places_.add({}, whole.places);
+    add_webhooks(whole.webhooks);
+    return {build_,
+            total_,
+            status_,
+            pool_size_,
+            wait_count_,
+            wait_seconds_,
+            health_check_,
+            health_checks_,
+            reconnects_,
+            lifetime_closed_,
+            idle_closed_,
+            retries_,
+            breaker_state_,
+            breaker_open_,
+            breaker_refused_,
+            places_.limit,
+            places_.calls,
+            places_.refused,
+            places_.timed_out,
+            total_places_.limit,
+            total_places_.calls,
+            total_places_.refused,
+            total_places_.timed_out,
+            failovers_,
+            primary_,
+            member_calls_,
+            member_failures_,
+            ejections_,
+            ejected_,
+            hooks_sent_,
+            hooks_failed_,
+            hooks_retries_,
+            hooks_dropped_,
+            hooks_pending_};
   }
 
  private:
@@ -90,8 +123,30 @@ class families {
     }
   }
 
+  // Two webhooks may go to one host; a series may be there only once.
+  void add_webhooks(const std::vector<webhook_sample>& all) {
+    std::map<std::string, webhook_sample> by_name;
+    for (const auto& each : all) {
+      auto& sum = by_name[to_valid_utf8(each.name)];
+      sum.sent += each.sent;
+      sum.failed += each.failed;
+      sum.retries += each.retries;
+      sum.dropped += each.dropped;
+      sum.pending += each.pending;
+    }
+    for (const auto& [name, sum] : by_name) {
+      const labels who{{"webhook", name}};
+      add_number(hooks_sent_, who, static_cast<double>(sum.sent));
+      add_number(hooks_failed_, who, static_cast<double>(sum.failed));
+      add_number(hooks_retries_, who, static_cast<double>(sum.retries));
+      add_number(hooks_dropped_, who, static_cast<double>(sum.dropped));
+      add_number(hooks_pending_, who, static_cast<double>(sum.pending));
+    }
+  }
+
   void add(const connection_sample& sample) {
     const auto who = name_and_type(sample);
+    places_.add(who, sample.places);
     if (sample.healthy) add_number(status_, who, *sample.healthy ? 1 : 0);
     add_number(pool_size_, with(who, "state", "open"), static_cast<double>(sample.open));
     add_number(pool_size_, with(who, "state", "idle"), static_cast<double>(sample.idle));
@@ -99,6 +154,10 @@ class families {
     add_number(wait_count_, who, static_cast<double>(sample.wait_count));
     add_number(wait_seconds_, who, seconds(sample.wait_time));
     add_histogram(health_check_, who, sample.health_checks);
+    const auto failed = sample.health_checks_failed;
+    const auto checks = std::max(sample.health_checks.count(), failed);  // they are not read at one moment
+    add_number(health_checks_, with(who, "result", "success"), static_cast<double>(checks - failed));
+    add_number(health_checks_, with(who, "result", "failure"), static_cast<double>(failed));
     add_number(reconnects_, with(who, "result", "success"), static_cast<double>(sample.reconnects_succeeded));
     add_number(reconnects_, with(who, "result", "failure"), static_cast<double>(sample.reconnects_failed));
     add_number(lifetime_closed_, who, static_cast<double>(sample.lifetime_closed));
@@ -124,6 +183,7 @@ class families {
                              {}};
   MetricFamily health_check_{
       "dbmanager_health_check_duration_seconds", "Time that health checks took", MetricType::Histogram, {}};
+  MetricFamily health_checks_{"dbmanager_health_checks_total", "Health checks by result", MetricType::Counter, {}};
   MetricFamily reconnects_{
       "dbmanager_reconnect_attempts_total", "Attempts to reconnect by result", MetricType::Counter, {}};
   MetricFamily lifetime_closed_{"dbmanager_connection_lifetime_closed_total",
@@ -155,6 +215,40 @@ class families {
   MetricFamily breaker_open_{"circuit_breaker_open_total", "Times the circuit breaker opened", MetricType::Counter, {}};
   MetricFamily breaker_refused_{
       "dbmanager_circuit_refused_total", "Calls that an open circuit breaker answered", MetricType::Counter, {}};
+  // The four families of a bulkhead.
+  struct bulkhead_families {
+    MetricFamily limit, calls, refused, timed_out;
+    explicit bulkhead_families(const std::string& stem, const std::string& what)
+        : limit{stem + "_limit", "Most calls at once" + what, MetricType::Gauge, {}},
+          calls{stem + "_calls", "Calls that are at work, and that wait for a place" + what, MetricType::Gauge, {}},
+          refused{stem + "_refused_total", "Calls refused because too many waited" + what, MetricType::Counter, {}},
+          timed_out{stem + "_timed_out_total",
+                    "Calls whose time was over while they waited for a place" + what,
+                    MetricType::Counter,
+                    {}} {}
+    void add(const labels& who, const bulkhead_sample& sample) {
+      if (sample.limit == 0) return;
+      add_number(limit, who, static_cast<double>(sample.limit));
+      add_number(calls, with(who, "state", "at_work"), static_cast<double>(sample.at_work));
+      add_number(calls, with(who, "state", "waiting"), static_cast<double>(sample.waiting));
+      add_number(refused, who, static_cast<double>(sample.refused));
+      add_number(timed_out, who, static_cast<double>(sample.timed_out));
+    }
+  };
+  bulkhead_families places_{"dbmanager_bulkhead", ""};
+  bulkhead_families total_places_{"polypool_bulkhead", ", over all connections"};
+  MetricFamily hooks_sent_{"polypool_webhook_sent_total", "Events that a webhook took", MetricType::Counter, {}};
+  MetricFamily hooks_failed_{"polypool_webhook_failed_total",
+                             "Events given up, because a webhook refused them or every attempt failed",
+                             MetricType::Counter,
+                             {}};
+  MetricFamily hooks_retries_{
+      "polypool_webhook_retries_total", "Attempts that will be made again", MetricType::Counter, {}};
+  MetricFamily hooks_dropped_{"polypool_webhook_dropped_total",
+                              "Events never sent, because too many waited or came at once",
+                              MetricType::Counter,
+                              {}};
+  MetricFamily hooks_pending_{"polypool_webhook_pending", "Events that wait to be sent", MetricType::Gauge, {}};
   MetricFamily idle_closed_{"dbmanager_connection_idle_closed_total",
                             "Sessions closed because they were idle too long",
                             MetricType::Counter,
@@ -163,22 +257,25 @@ class families {
 
 class collector final : public prometheus::Collectable {
  public:
-  explicit collector(sample_source source) : source_(std::move(source)) {}
+  collector(sample_source source, whole_source whole) : source_(std::move(source)), whole_(std::move(whole)) {}
   std::vector<MetricFamily> Collect() const override {
-    auto all = families().collect(source_());
+    const auto samples = source_();
+    auto all = families().collect(samples, whole_ ? whole_() : whole_sample());
     std::erase_if(all, [](const MetricFamily& family) { return family.metric.empty(); });
     return all;
   }
 
  private:
   const sample_source source_;
+  const whole_source whole_;
 };
 
 }  // namespace
 
 std::string_view build_version() noexcept { return POLYPOOL_VERSION; }
 
-metrics_exporter::metrics_exporter(sample_source source) : metrics_(std::make_shared<collector>(std::move(source))) {}
+metrics_exporter::metrics_exporter(sample_source source, whole_source whole)
+    : metrics_(std::make_shared<collector>(std::move(source), std::move(whole))) {}
 metrics_exporter::~metrics_exporter() = default;
 
 std::string metrics_exporter::text() const { return prometheus::TextSerializer().Serialize(metrics_->Collect()); }

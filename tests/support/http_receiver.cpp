@@ -65,6 +65,12 @@ void http_receiver::answer_with(std::vector<int> statuses) {
   statuses_.assign(statuses.begin(), statuses.end());
 }
 
+void http_receiver::decorate(std::string before, std::string headers) {
+  const std::scoped_lock lock(mutex_);
+  before_ = std::move(before);
+  headers_ = std::move(headers);
+}
+
 std::vector<received_request> http_receiver::received() const {
   const std::scoped_lock lock(mutex_);
   return requests_;
@@ -97,8 +103,11 @@ void http_receiver::serve(int client, const std::stop_token& stop) {
   }
   if (end != std::string::npos) request.body = text.substr(end + 4);
   int status = 200;
+  std::string before, headers;
   {
     const std::scoped_lock lock(mutex_);
+    before = before_;
+    headers = headers_;
     requests_.push_back(std::move(request));
     if (!statuses_.empty()) {
       status = statuses_.front();
@@ -108,7 +117,8 @@ void http_receiver::serve(int client, const std::stop_token& stop) {
   }
   if (status < 0) return;
   if (status > 0) {
-    const auto answer = "HTTP/1.1 " + std::to_string(status) + " As told\r\nContent-Length: 0\r\n\r\n";
+    const auto answer =
+        before + "HTTP/1.1 " + std::to_string(status) + " As told\r\n" + headers + "Content-Length: 0\r\n\r\n";
     static_cast<void>(!::send(client, answer.data(), answer.size(), MSG_NOSIGNAL));
   }
   ::close(client);

@@ -31,6 +31,8 @@ class http_receiver {
   // The answers to the next requests, one each; 200 when there are no more. 0: closes without an answer; -1: never
   // answers.
   void answer_with(std::vector<int> statuses);
+  // What is sent before each answer, and the headers in it.
+  void decorate(std::string before, std::string headers);
   std::vector<received_request> received() const;
   std::size_t count() const;
 
@@ -44,6 +46,7 @@ class http_receiver {
   std::deque<int> statuses_;
   std::vector<received_request> requests_;
   std::vector<int> silent_;  // clients that get no answer
+  std::string before_, headers_;
   std::jthread thread_;
 };
 

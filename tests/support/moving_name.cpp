@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/moving_name.hpp"
 
+#include <condition_variable>
 #include <dlfcn.h>
 #include <map>
 #include <mutex>
 #include <netdb.h>
+#include <set>
 
 namespace polypool::test {
 namespace {
@@ -12,6 +14,8 @@ namespace {
 struct name_table {
   std::mutex mutex;
   std::map<std::string, std::string, std::less<>> addresses;
+  std::set<std::string, std::less<>> hanging;
+  std::condition_variable released;
   static name_table& instance() {
     static name_table the_one;
     return the_one;
@@ -36,6 +40,19 @@ void moving_name::move_to(std::string address) {
   names.addresses[name_] = std::move(address);
 }
 
+hanging_name::hanging_name(std::string name) : name_(std::move(name)) {
+  auto& names = name_table::instance();
+  const std::scoped_lock lock(names.mutex);
+  names.hanging.insert(name_);
+}
+
+hanging_name::~hanging_name() {
+  auto& names = name_table::instance();
+  const std::scoped_lock lock(names.mutex);
+  names.hanging.erase(name_);
+  names.released.notify_all();
+}
+
 }  // namespace polypool::test
 
 // Found by the dynamic linker before the C library's one, so that drivers and their client libraries call it, too.
@@ -45,7 +62,11 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
   std::string address;
   if (name != nullptr) {
     auto& names = polypool::test::name_table::instance();
-    const std::scoped_lock lock(names.mutex);
+    std::unique_lock lock(names.mutex);
+    if (names.hanging.contains(name)) {
+      names.released.wait(lock, [&] { return !names.hanging.contains(name); });
+      return EAI_AGAIN;
+    }
     if (const auto known = names.addresses.find(name); known != names.addresses.end()) address = known->second;
   }
   return of_the_system(address.empty() ? name : address.c_str(), service, hints, found);

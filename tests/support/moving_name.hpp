@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host name that moves from one address to another, for this process alone.
+// Host names that move from one address to another, or that nobody answers for; for this process alone.
 #pragma once
 
 #include <string>
@@ -15,6 +15,17 @@ class moving_name {
   ~moving_name();
   moving_name(const moving_name&) = delete;
   void move_to(std::string address);
+
+ private:
+  const std::string name_;
+};
+
+/// While it lives, looking this name up does not end, as when no name server answers; after that it fails. Thread-safe.
+class hanging_name {
+ public:
+  explicit hanging_name(std::string name);
+  ~hanging_name();
+  hanging_name(const hanging_name&) = delete;
 
  private:
   const std::string name_;

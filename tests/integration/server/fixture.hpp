@@ -8,6 +8,7 @@
 #include <polypool/manager.hpp>
 #include <polypool/server.hpp>
 #include <polypool/telemetry.hpp>
+#include <polypool/webhooks.hpp>
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
@@ -40,6 +41,7 @@ class ServerTest : public ::testing::Test {
   }
   ~ServerTest() override {
     server_.reset();
+    hooks_.reset();
     manager_.reset();
     std::filesystem::remove_all(folder_);
   }
@@ -50,7 +52,9 @@ class ServerTest : public ::testing::Test {
     options.stream = &log_;
     const log::logger logger(log::make_log_sink(options));
     manager_ = std::make_unique<manager>(settings_, logger);
-    server_ = std::make_unique<http_server>(*manager_, settings_.server, logger, limits_, nullptr, starting_);
+    hooks_ = std::make_unique<webhook_sender>(manager_->events(), settings_.webhooks, logger);
+    server_ =
+        std::make_unique<http_server>(*manager_, settings_.server, logger, limits_, nullptr, hooks_.get(), starting_);
   }
   std::uint16_t port() {
     if (!server_) start();
@@ -109,6 +113,7 @@ class ServerTest : public ::testing::Test {
   bool starting_ = false;   // as a daemon that still connects its databases
   std::ostringstream log_;  // read only when nobody writes any more
   std::unique_ptr<manager> manager_;
+  std::unique_ptr<webhook_sender> hooks_;
   std::unique_ptr<http_server> server_;
 };
 

@@ -85,6 +85,11 @@ TEST_F(ProbeTest, GoesOnWhenTheManagerIsClosed) {
 }
 
 TEST_F(ProbeTest, MetricsCoverEveryFrozenName) {
+  settings_.defaults.max_concurrent = 3;
+  settings_.max_concurrent_total = 5;
+  config::webhook hook;
+  hook.url = "http://127.0.0.1:9/topsecret";
+  settings_.webhooks.push_back(hook);
   create_files({"core"});
   manager_->register_url("spare", file_url("spare"));
   config::group both;
@@ -102,9 +107,13 @@ TEST_F(ProbeTest, MetricsCoverEveryFrozenName) {
   for (std::string name, type, labels; golden >> name >> type >> labels; ++names) {
     EXPECT_THAT(reply.body, HasSubstr("# TYPE " + name + ' ' + type + '\n'));
   }
-  EXPECT_EQ(names, 20);
+  EXPECT_EQ(names, 34);
   EXPECT_THAT(reply.body, HasSubstr("dbmanager_connection_status{name=\"core\",type=\"sqlite\"} 1\n"));
   EXPECT_THAT(reply.body, HasSubstr("dbmanager_connections_total{type=\"sqlite\"} 2\n"));
+  EXPECT_THAT(reply.body, HasSubstr("dbmanager_bulkhead_limit{name=\"core\",type=\"sqlite\"} 3\n"));
+  EXPECT_THAT(reply.body, HasSubstr("polypool_bulkhead_limit 5\n"));
+  EXPECT_THAT(reply.body, HasSubstr("polypool_webhook_dropped_total{webhook=\"127.0.0.1\"} 0\n"));
+  EXPECT_THAT(reply.body, Not(HasSubstr("topsecret")));
   EXPECT_THAT(reply.body,
               Not(HasSubstr("dbmanager_health_check_duration_seconds_count{name=\"core\",type=\"sqlite\"} 0\n")))
       << "the health check was timed";

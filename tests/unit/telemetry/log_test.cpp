@@ -16,6 +16,7 @@
 #include <sstream>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace polypool {
 namespace {
@@ -33,6 +34,54 @@ std::string logged(log::sink_options options, level severity, std::string_view c
   options.stream = &out;
   log::logger(log::make_log_sink(options)).write(severity, component, message, fields);
   return out.str();
+}
+
+TEST(LogSink, MayBeAdjustedWhileItIsUsed) {
+  std::ostringstream out;
+  log::sink_options options;
+  options.stream = &out;
+  const auto sink = log::make_log_sink(options);
+  const log::logger logger(sink);
+  logger.debug("pool", "first");
+  sink->adjust(level::warning, log::format::json, "polypool:pool");
+  logger.debug("pool", "two");
+  logger.info("server", "three");
+  logger.warning("server", "four");
+  sink->adjust(level::info, log::format::text, "");
+  logger.debug("pool", "five");
+  logger.info("server", "six");
+  EXPECT_THAT(out.str(), Not(HasSubstr("first")));
+  EXPECT_THAT(out.str(), HasSubstr("\"message\":\"two\""));
+  EXPECT_THAT(out.str(), Not(HasSubstr("three")));
+  EXPECT_THAT(out.str(), HasSubstr("\"message\":\"four\""));
+  EXPECT_THAT(out.str(), Not(HasSubstr("five")));
+  EXPECT_THAT(out.str(), EndsWith("INFO    server: six\n"));
+}
+
+TEST(LogSink, MayBeAdjustedByOneThreadWhileOthersLog) {
+  std::ostringstream out;
+  log::sink_options options;
+  options.stream = &out;
+  const auto sink = log::make_log_sink(options);
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&] {
+        const log::logger logger(sink);
+        for (int i = 0; i < 300; ++i) {
+          logger.error("pool", "always");
+          logger.debug("pool", "sometimes");
+        }
+      });
+    }
+    for (int i = 0; i < 300; ++i) {
+      sink->adjust(i % 2 == 0 ? level::error : level::debug, log::format::text, i % 3 == 0 ? "polypool:pool" : "");
+    }
+  }
+  const std::string text = out.str();
+  std::size_t lines = 0;
+  for (std::size_t at = text.find("always"); at != std::string::npos; at = text.find("always", at + 1)) ++lines;
+  EXPECT_EQ(lines, 900U);
 }
 
 TEST(LogText, IsOneLineWithTimeLevelComponentAndFields) {

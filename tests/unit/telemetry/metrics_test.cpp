@@ -18,8 +18,17 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using namespace std::chrono_literals;
 
-std::string text_of(std::vector<connection_sample> samples) {
-  return metrics_exporter([samples] { return samples; }).text();
+std::string text_of(std::vector<connection_sample> samples, const whole_sample& whole = {}) {
+  return metrics_exporter([samples] { return samples; }, [whole] { return whole; }).text();
+}
+
+whole_sample whole_example() {
+  whole_sample whole;
+  whole.places = {.limit = 40, .at_work = 30, .waiting = 20, .refused = 10, .timed_out = 5};
+  whole.webhooks.push_back({.name = "ops", .sent = 6, .failed = 5, .retries = 4, .dropped = 3, .pending = 2});
+  whole.webhooks.push_back({.name = "hooks.example.com", .sent = 1});
+  whole.webhooks.push_back({.name = "ops", .sent = 1, .pending = 1});
+  return whole;
 }
 
 connection_sample example(std::string name = "primary") {
@@ -45,6 +54,8 @@ connection_sample example(std::string name = "primary") {
   sample.breaker_opened = 9;
   sample.breaker_refused = 10;
   sample.health_checks = checks.snapshot();
+  sample.health_checks_failed = 1;
+  sample.places = {.limit = 12, .at_work = 11, .waiting = 10, .refused = 9, .timed_out = 8};
   return sample;
 }
 
@@ -98,7 +109,7 @@ TEST(Metrics, NamesTypesAndLabelsAreFrozen) {
   std::ifstream in(POLYPOOL_SOURCE_DIR "/tests/data/metrics_names.txt");
   const std::string golden{std::istreambuf_iterator<char>(in), {}};
   ASSERT_FALSE(golden.empty());
-  EXPECT_EQ(shape_of(text_of({example(), group_example()})), golden);
+  EXPECT_EQ(shape_of(text_of({example(), group_example()}, whole_example())), golden);
 }
 
 TEST(Metrics, GroupsShowHowTheirCallsWereSpread) {
@@ -138,6 +149,13 @@ TEST(Metrics, ShowEveryNumber) {
            "dbmanager_health_check_duration_seconds_bucket" + who + R"(,le="0.005"} 1)",
            "dbmanager_health_check_duration_seconds_bucket" + who + R"(,le="30"} 1)",
            "dbmanager_health_check_duration_seconds_bucket" + who + R"(,le="+Inf"} 2)",
+           "dbmanager_health_checks_total" + who + R"(,result="success"} 1)",
+           "dbmanager_health_checks_total" + who + R"(,result="failure"} 1)",
+           "dbmanager_bulkhead_limit" + who + "} 12",
+           "dbmanager_bulkhead_calls" + who + R"(,state="at_work"} 11)",
+           "dbmanager_bulkhead_calls" + who + R"(,state="waiting"} 10)",
+           "dbmanager_bulkhead_refused_total" + who + "} 9",
+           "dbmanager_bulkhead_timed_out_total" + who + "} 8",
            "dbmanager_reconnect_attempts_total" + who + R"(,result="success"} 2)",
            "dbmanager_reconnect_attempts_total" + who + R"(,result="failure"} 1)",
            "dbmanager_retries_total" + who + R"(,result="made"} 7)",
@@ -151,6 +169,31 @@ TEST(Metrics, ShowEveryNumber) {
        }) {
     EXPECT_THAT(text, HasSubstr("\n" + line + "\n"));
   }
+}
+
+TEST(Metrics, ShowTheWhole) {
+  const auto text = text_of({}, whole_example());
+  for (const char* line : {
+           "polypool_bulkhead_limit 40",
+           R"(polypool_bulkhead_calls{state="at_work"} 30)",
+           R"(polypool_bulkhead_calls{state="waiting"} 20)",
+           "polypool_bulkhead_refused_total 10",
+           "polypool_bulkhead_timed_out_total 5",
+           R"(polypool_webhook_sent_total{webhook="ops"} 7)",
+           R"(polypool_webhook_failed_total{webhook="ops"} 5)",
+           R"(polypool_webhook_retries_total{webhook="ops"} 4)",
+           R"(polypool_webhook_dropped_total{webhook="ops"} 3)",
+           R"(polypool_webhook_pending{webhook="ops"} 3)",
+           R"(polypool_webhook_sent_total{webhook="hooks.example.com"} 1)",
+       }) {
+    EXPECT_THAT(text, HasSubstr("\n" + std::string(line) + "\n"));
+  }
+}
+
+TEST(Metrics, NoBulkheadIsShownWithoutALimit) {
+  auto unlimited = example("free");
+  unlimited.places.limit = 0;
+  EXPECT_THAT(text_of({unlimited}), Not(HasSubstr("bulkhead")));
 }
 
 TEST(Metrics, LeaveOutConnectionsThatDoNotWantThem) {
