@@ -59,7 +59,7 @@ class webhook_sender {
   /// Puts other webhooks in the place of these and does not wait for it. One that goes on (config::match_webhooks)
   /// keeps its numbers and what waits for it, and sends it by what is configured now. One that is gone sends what waits
   /// as long as each first attempt succeeds; a request at work is not broken off, and what would have to be tried again
-  /// is dropped. New ones hear of what happens from now on.
+  /// is dropped. New ones hear of what happens after this call.
   void replace(plan with);
   /// In the order of the configuration.
   std::vector<webhook_statistics> statistics() const;

@@ -24,6 +24,7 @@ namespace {
 // For webhooks to send what closing has brought: so much of the time until everything is to have ended.
 constexpr duration most_for_last_news = std::chrono::seconds(5);
 constexpr duration least_for_last_news = std::chrono::seconds(1);
+constexpr duration most_for_last_requests = std::chrono::seconds(2);  // which have no database any more
 
 // What a signal asks for; lives on the stack of serve().
 struct shutdown_request {
@@ -151,10 +152,10 @@ int serve(const arguments& given) {
   if (server) server->announce_shutdown();
   reloading.end();
   mgr.close();
-  const duration left = mgr.force_timeout() - (clock::system().now() - stopping_since);
-  hooks.stop(std::clamp(left, least_for_last_news, most_for_last_news));
+  const auto left = [&] { return mgr.force_timeout() - (clock::system().now() - stopping_since); };
+  hooks.stop(std::clamp(left(), least_for_last_news, most_for_last_news));
   source->attach(nullptr, nullptr);
-  server.reset();
+  if (server) server->stop(std::clamp(left(), duration::zero(), most_for_last_requests));
   log.info("serve", "stopped");
   return success;
 }

@@ -12,6 +12,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -99,7 +100,7 @@ awaitable<post_result> post_json(const webhook_address& where, const header_list
   asked.prepare_payload();
   const auto executor = co_await asio::this_coro::executor;
   const auto on = std::make_shared<exchange>(executor, tls, names);
-  on->limit.expires_after(timeout);
+  on->limit.expires_after(std::min(timeout, longest_wait));
   on->limit.async_wait([on](error_code ec) {
     if (ec || on->over) return;
     on->late = true;

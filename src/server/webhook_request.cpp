@@ -55,9 +55,10 @@ webhook_outcome outcome_of(unsigned status) noexcept {
 }
 
 std::chrono::nanoseconds webhook_delay(const config::webhook& how, std::uint32_t attempt, double random) noexcept {
-  auto delay = how.retry_delay;
-  for (std::uint32_t i = 1; i < attempt && delay < how.retry_max_delay; ++i) delay *= 2;
-  delay = std::min(delay, how.retry_max_delay);
+  const auto most = std::min(how.retry_max_delay, longest_wait);
+  auto delay = std::min(how.retry_delay, most);
+  for (std::uint32_t i = 1; i < attempt && delay < most; ++i) delay *= 2;
+  delay = std::min(delay, most);
   return std::chrono::duration_cast<std::chrono::nanoseconds>(delay * (0.5 + random / 2));
 }
 

@@ -27,6 +27,9 @@ webhook_address parse_webhook_url(std::string_view url);
 /// HMAC-SHA256 in hexadecimal digits.
 std::string hmac_sha256(const secret& key, std::string_view text);
 
+/// Nothing waits longer, whatever is configured: a clock that runs over would wait for no time at all.
+inline constexpr std::chrono::nanoseconds longest_wait = std::chrono::hours(24 * 365);
+
 enum class webhook_outcome : std::uint8_t { done, again, refused };
 webhook_outcome outcome_of(unsigned status) noexcept;
 

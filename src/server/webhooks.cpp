@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -39,7 +40,13 @@ struct webhook_sender::state {
   void start();
   void run() noexcept;
   void collect();
+  void collect_until(std::uint64_t last);
   void replace(const std::vector<std::shared_ptr<webhook_setup>>& wanted);
+  struct change {
+    std::uint64_t after;  // the last event of those that were there before
+    std::shared_ptr<const plan::content> to;
+  };
+  std::optional<change> next_change() const;
   asio::awaitable<void> serve(std::shared_ptr<webhook_receiver> one);
   void begin_stop(duration drain);
   void end_if_drained();
@@ -53,9 +60,10 @@ struct webhook_sender::state {
   bool draining = false;
   asio::steady_timer drain_timer{io};
   std::atomic<bool> asked{false};  // to collect
-  mutable std::mutex listing;      // guards the list, which changes on the sender's thread only
+  mutable std::mutex listing;      // guards the lists; this one changes on the sender's thread only
   receiver_list all;
-  std::mutex life;  // guards what follows
+  std::deque<change> changes;  // to come
+  std::mutex life;             // guards what follows
   bool ended = false;
   std::jthread thread;
   event_bus::subscription subscription;
@@ -81,11 +89,31 @@ void webhook_sender::state::run() noexcept {
   }
 }
 
-// Listeners only wake this: what is to be sent comes from the bus, and nobody waits for it.
+std::optional<webhook_sender::state::change> webhook_sender::state::next_change() const {
+  const std::scoped_lock lock(listing);
+  return changes.empty() ? std::nullopt : std::optional(changes.front());
+}
+
+// Listeners only wake this: what is to be sent comes from the bus, and nobody waits for it. Each event goes to those
+// who were there when it happened.
 void webhook_sender::state::collect() {
   asked.store(false);
   for (;;) {
-    const auto fresh = events.next(seen, 100);
+    const auto last = events.last_id();  // looked at before the changes: those that come later come after it
+    const auto next = next_change();
+    collect_until(next ? next->after : last);
+    if (!next) break;
+    replace(next->to->wanted);
+    const std::scoped_lock lock(listing);
+    changes.pop_front();
+  }
+  for (const auto& each : all) each->wake();
+}
+
+void webhook_sender::state::collect_until(std::uint64_t last) {
+  while (seen < last) {
+    auto fresh = events.next(seen, 100);
+    std::erase_if(fresh, [&](const connection_event& what) { return what.id > last; });
     if (fresh.empty()) break;
     const auto missed = fresh.front().id - seen - 1;
     if (missed > 0) {
@@ -104,7 +132,6 @@ void webhook_sender::state::collect() {
       }
     }
   }
-  for (const auto& each : all) each->wake();
 }
 
 asio::awaitable<void> webhook_sender::state::serve(std::shared_ptr<webhook_receiver> one) {
@@ -116,7 +143,6 @@ asio::awaitable<void> webhook_sender::state::serve(std::shared_ptr<webhook_recei
 // Those who stay keep what waits for them.
 void webhook_sender::state::replace(const std::vector<std::shared_ptr<webhook_setup>>& wanted) {
   if (draining) return;
-  collect();  // what has happened goes to those who were there
   std::vector<config::webhook> before, after;
   for (const auto& each : all) before.push_back(each->how());
   for (const auto& each : wanted) after.push_back(each->how);
@@ -176,7 +202,11 @@ void webhook_sender::replace(plan with) {
   const std::scoped_lock lock(state_->life);
   if (state_->ended || !with.content_) return;
   if (state_->thread.joinable()) {
-    asio::post(state_->io, [mine = state_.get(), made = with.content_] { mine->replace(made->wanted); });
+    {
+      const std::scoped_lock listing(state_->listing);
+      state_->changes.push_back({state_->events.last_id(), with.content_});
+    }
+    asio::post(state_->io, [mine = state_.get()] { mine->collect(); });
   } else if (!with.content_->wanted.empty()) {
     state_->seen = state_->events.last_id();
     state_->replace(with.content_->wanted);  // its thread is not there yet

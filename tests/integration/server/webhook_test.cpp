@@ -187,6 +187,8 @@ TEST(webhook_requests, delays_double_up_to_the_maximum) {
   EXPECT_EQ(server::webhook_delay(how, 2, 1.0), 2s);
   EXPECT_EQ(server::webhook_delay(how, 3, 0.0), 2s);
   EXPECT_EQ(server::webhook_delay(how, 9, 1.0), 5s);
+  how.retry_max_delay = config::nanoseconds::max();
+  EXPECT_EQ(server::webhook_delay(how, 1000, 1.0), server::longest_wait);
 }
 
 TEST(webhook_requests, what_an_answer_means) {
