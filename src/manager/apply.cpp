@@ -276,9 +276,9 @@ task<std::vector<config::change>> manager_core::apply(config::settings next, app
     co_await std::move(dropping);
     require_open("apply");
   }
+  adjust_limits(changes, next);
   follow_default(name_space::databases, before.default_connection, next.default_connection);
   follow_default(name_space::redis, before.default_redis, next.default_redis);
-  adjust_limits(changes, next);
   if (how.committed) how.committed();
   for (const auto& each : list) {
     if (!each.old) each.fresh->tell(event_kind::registered, "", "", each.fresh->target());

@@ -17,8 +17,9 @@ namespace {
 using role = server_info::role_type;
 
 // A row as one text, because that is what ask() gives.
-std::string in_one_text(std::string_view question, std::string_view columns) {
-  return "SELECT concat_ws(' ', " + std::string(columns) + ") FROM (" + std::string(question) + ") AS state";
+std::string in_one_text(std::string_view question, std::string_view more) {
+  return "SELECT CASE WHEN recovering THEN 't' ELSE 'f' END || ' ' || read_only" + std::string(more) + " FROM (" +
+         std::string(question) + ") AS state";
 }
 
 // Of a database in an availability group. One that has applied all it received is not behind; else the age of the last
@@ -54,13 +55,14 @@ server_info connection::describe_postgres() {
   std::string said;
   if (tells_lag_) {
     try {
-      said = ask(in_one_text(postgres::state_question, "recovering, read_only, coalesce(position::text, '-'), lag"));
+      said = ask(in_one_text(postgres::state_question,
+                             " || ' ' || coalesce(position::text, '-') || ' ' || coalesce(lag::text, '')"));
     } catch (const error& problem) {
       if (problem.sqlstate() != postgres::undefined_function) throw;
       tells_lag_ = false;  // older than PostgreSQL 10
     }
   }
-  if (!tells_lag_) said = ask(in_one_text(postgres::short_state_question, "recovering, read_only"));
+  if (!tells_lag_) said = ask(in_one_text(postgres::short_state_question, ""));
   std::array<std::string_view, 4> parts;
   std::string_view rest = said;
   for (auto& part : parts) {

@@ -166,20 +166,22 @@ class manager_crowded : public bank_test {
  protected:
   void prepare(postgres_admin& admin) override {
     bank_test::prepare(admin);
-    admin.execute("ALTER SYSTEM SET max_connections = 20");
+    admin.execute("ALTER SYSTEM SET max_connections = " + std::to_string(most_sessions));
     server_->restart();
   }
-  /// Opens sessions until the server takes no more.
+  /// Opens sessions until the server takes no more. Sessions that never got as far as to be counted may still be on
+  /// their way out, so it is full only when all of them are ours.
   void take_all() {
-    for (;;) {
+    EXPECT_TRUE(wait_until([&] {
       try {
         others_.push_back(std::make_unique<postgres_admin>(server_->address()));
       } catch (const std::runtime_error& full) {
         EXPECT_THAT(full.what(), HasSubstr("too many clients"));
-        return;
       }
-    }
+      return others_.size() + admins_.size() == most_sessions;
+    }));
   }
+  static constexpr std::size_t most_sessions = 20;
   std::vector<std::unique_ptr<postgres_admin>> others_;
 };
 

@@ -194,6 +194,36 @@ TEST_F(MonitorTest, AClientThatReadsNothingIsCut) {
   EXPECT_TRUE(wait_until(free_again, 60s));
 }
 
+TEST_F(MonitorTest, AClientThatTalksAllTheTimeIsNotListenedToAndHoldsNobodyUp) {
+  start();
+  const auto client = listen();
+  const std::string chatter =
+      http_request("DELETE", multi + "remove", R"({"type":"database","connectionName":"core"})");
+  for (int i = 0; i < 2000; ++i) client->send(chatter);
+  EXPECT_EQ(http_exchange(port(), "GET", "/health/live").status, 200);
+  publish("after");
+  EXPECT_TRUE(client->wait_for_text("\"after\""));
+  EXPECT_THAT(client->received(), Not(HasSubstr("HTTP/1.1")));
+}
+
+TEST_F(MonitorTest, ABurstOfEventsReachesAStreamInOrderOrCutsIt) {
+  start();
+  const auto client = listen();
+  constexpr int many = 5000;
+  for (int i = 0; i < many; ++i) publish(std::to_string(i));
+  publish("last");
+  // What is kept arrives without a gap; whoever is too slow is told so.
+  client->wait_for_text("\"last\"");
+  const auto& got = client->received();
+  const bool cut = got.contains(": too slow: ");
+  EXPECT_NE(cut, got.contains("\"last\""));
+  std::uint64_t expected = 1;
+  for (std::size_t at = got.find("id: "); at != std::string::npos; at = got.find("\nid: ", at + 1)) {
+    const auto begin = got.find("id: ", at) + 4;
+    ASSERT_EQ(std::stoull(got.substr(begin)), expected++);
+  }
+}
+
 TEST_F(MonitorTest, StoppingEndsStreams) {
   start();
   const auto client = listen();
