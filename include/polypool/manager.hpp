@@ -140,13 +140,14 @@ struct connection_summary {
 };
 
 /// A handle to one named connection. Cheap to copy, thread-safe; it stays valid after its connection is removed, and
-/// says connection_closed then.
+/// says connection_closed then. What waits exists blocking and, with `async_` before it, as a task, which needs the
+/// handle no longer.
 class connection {
  public:
   const std::string& name() const noexcept;
   config::database_type type() const noexcept;
-  database_kind kind() const noexcept;
-  connection_phase phase() const noexcept;
+  database_kind kind() const noexcept;      ///< the language that it speaks
+  connection_phase phase() const noexcept;  ///< where it stands in its life now
   /// What it counts as after its last checks: `unhealthy_after` failures in a row make it unhealthy, `healthy_after`
   /// good checks healthy again.
   health_status health() const noexcept;
@@ -154,8 +155,8 @@ class connection {
   bool is_healthy() const noexcept { return is_serving(health()); }
   /// The last 100 checks, the oldest first.
   std::vector<health_record> health_history() const;
-  bool critical() const noexcept;
-  bool active() const;
+  bool critical() const noexcept;  ///< it counts for readiness and connect(); the only one does by itself
+  bool active() const;             ///< whether unnamed calls go to it now
   const std::map<std::string, std::string>& tags() const noexcept;
 
   /// Opens the first session, with `retry_attempts` and backoff; also reopens what was closed.
@@ -175,12 +176,13 @@ class connection {
   /// Asks the server for its version and role.
   server_info describe();
   task<server_info> async_describe();
+  /// Its numbers at this moment; asks no server.
   connection_statistics statistics() const;
   /// What its circuit breaker has seen.
   polypool::breaker_snapshot breaker_snapshot() const;
   /// Holds its circuit breaker open or closed whatever happens, or lets it work again.
   void force_breaker(breaker_action action);
-  /// Changes the pool's limits at run time.
+  /// Changes the pool's limits, numbers of sessions, at run time. What is over them closes as it comes back.
   void resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle);
 
   /// A handle for SQL. Throws not_sql_database.
@@ -225,6 +227,7 @@ class manager {
  public:
   /// With all drivers of this build. Throws configuration_error; opens nothing yet.
   explicit manager(config::settings configuration, log::logger log = {});
+  /// With the drivers, the background and the log of `options`. Throws configuration_error; opens nothing yet.
   manager(config::settings configuration, manager_options options);
   manager(const manager&) = delete;
   manager& operator=(const manager&) = delete;
@@ -237,9 +240,10 @@ class manager {
   /// Drains, then closes by force, within drain_timeout and force_timeout of the configuration. Idempotent; new calls
   /// get shutting_down at once.
   void close();
+  /// @param drain how long work in progress may go on @param force when everything is closed, both counted from now
   void close(duration drain, duration force);
   task<void> async_close(duration drain, duration force);
-  bool closing() const noexcept;
+  bool closing() const noexcept;  ///< whether close() was called
   /// When close() has ended everything, as configured now.
   duration force_timeout() const;
 
@@ -250,6 +254,7 @@ class manager {
   connection get_default() const;
   /// The Redis connection of this name: a database may have the same name. Throws connection_not_found.
   connection get_redis(std::string_view name) const;
+  /// All connections and groups, in the order in which they were registered.
   std::vector<connection> get_all() const;
   /// Those that have this tag with this value.
   std::vector<connection> with_tag(std::string_view key, std::string_view value) const;
@@ -352,9 +357,11 @@ class manager {
   /// Ends the schedules. health_check() still checks.
   void stop_monitor();
   bool monitoring() const noexcept;
+  /// The numbers of all connections at this moment; asks no server.
   manager_statistics statistics() const;
   /// What `max_concurrent_total` has let in, made wait and refused.
   bulkhead_snapshot total_places() const noexcept;
+  /// What there is, without secrets; asks no server.
   std::vector<connection_summary> list() const;
 
   /// What it is configured with now, without what was registered at run time; every limit is written out.
@@ -377,6 +384,7 @@ class manager {
   /// listeners are called on a thread of its background.
   event_bus& events() const noexcept;
 
+  /// Where its background tasks run.
   const std::shared_ptr<background>& work() const noexcept;
 
  private:

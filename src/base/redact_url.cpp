@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/hex.hpp"
+#include "base/words.hpp"
 
 #include <polypool/secret.hpp>
 
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::string_view stars = "***";
 
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-
 /// A key as a reader of the URL would see it: decoded, in lower case, without spaces and signs.
 std::string plain_key(std::string_view key) {
   std::string out;
@@ -23,7 +22,7 @@ std::string plain_key(std::string_view key) {
       c = static_cast<char>(hex_digit(key[i + 1]) * 16 + hex_digit(key[i + 2]));
       i += 2;
     }
-    if (std::isalnum(static_cast<unsigned char>(c))) out += lower(c);
+    if (std::isalnum(static_cast<unsigned char>(c))) out += ascii_lower(c);
   }
   return out;
 }

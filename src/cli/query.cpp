@@ -22,13 +22,23 @@
 namespace polypool::cli {
 namespace {
 
-std::string read_all(std::istream& in) { return {std::istreambuf_iterator<char>(in), {}}; }
+command_error unreadable(const std::string& what) {
+  return {usage, "cannot read " + what + ": " + std::strerror(errno)};
+}
+
+std::string read_all(std::istream& in, const std::string& what) {
+  try {
+    return {std::istreambuf_iterator<char>(in), {}};
+  } catch (const std::ios_base::failure&) {  // a folder can be opened, but not read
+    throw unreadable(what);
+  }
+}
 
 std::string read_file(const std::string& name) {
-  if (name == "-") return read_all(std::cin);
+  if (name == "-") return read_all(std::cin, "standard input");
   std::ifstream in(name, std::ios::binary);
-  if (!in) throw command_error(usage, "cannot read '" + name + "': " + std::strerror(errno));
-  return read_all(in);
+  if (!in) throw unreadable("'" + name + "'");
+  return read_all(in, "'" + name + "'");
 }
 
 sql_database open_database(manager& mgr, const arguments& given) {
@@ -120,7 +130,7 @@ int query(const arguments& asked) {
   manager mgr(settings);
   auto target = mgr.get(given.name);
   given.name = target.name();
-  if (given.text == "-") given.text = read_all(std::cin);
+  if (given.text == "-") given.text = read_file("-");
   switch (target.kind()) {
     case database_kind::sql:
       query_sql(mgr, given);

@@ -140,6 +140,7 @@ int serve(const arguments& given) {
   // Before connecting, which may take a while: a taken port is told at once, and probes see that the daemon lives.
   std::optional<http_server> server;
   if (server_settings.enabled) server.emplace(mgr, server_settings, log, server_limits(), source, &hooks, true);
+  log.info("serve", "connecting", {{"connections", std::to_string(count)}});
   if (!connect_all(mgr, shutdown)) return success;
   if (server) server->announce_started();
   source->attach(&hooks, server ? &*server : nullptr);

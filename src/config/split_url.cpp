@@ -71,12 +71,6 @@ std::expected<std::vector<host_and_port>, std::string> split_hosts(std::string_v
   }
 }
 
-std::string_view without_spaces(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 }  // namespace
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -163,7 +157,7 @@ std::expected<pairs, std::string> split_words(std::string_view text) {
   };
   for (skip_spaces(); at < text.size(); skip_spaces()) {
     const auto equals = text.find('=', at);
-    const auto key = without_spaces(text.substr(at, equals == std::string_view::npos ? equals : equals - at));
+    const auto key = trimmed(text.substr(at, equals == std::string_view::npos ? equals : equals - at));
     if (equals == std::string_view::npos || key.empty() || key.find_first_of(" \t\r\n'") != std::string_view::npos) {
       return failure(
           "the connection string is neither a URL nor a list of name=value; a value with spaces needs quotes: "
@@ -187,13 +181,13 @@ std::expected<pairs, std::string> split_words(std::string_view text) {
 
 std::expected<pairs, std::string> split_semicolons(std::string_view text) {
   pairs out;
-  while (!(text = without_spaces(text)).empty()) {
+  while (!(text = trimmed(text)).empty()) {
     if (text.front() == ';') {
       text.remove_prefix(1);
       continue;
     }
     const auto equals = text.find('=');
-    const auto key = without_spaces(text.substr(0, equals));
+    const auto key = trimmed(text.substr(0, equals));
     if (equals == std::string_view::npos || key.empty() || key.find(';') != std::string_view::npos) {
       return failure("the connection string is not a list of name=value, separated by ';'");
     }
@@ -210,7 +204,7 @@ std::expected<pairs, std::string> split_semicolons(std::string_view text) {
       text.remove_prefix(at + 1);
     } else {
       const auto end = std::min(text.find(';'), text.size());
-      value = without_spaces(text.substr(0, end));
+      value = trimmed(text.substr(0, end));
       text.remove_prefix(end);
     }
     out.emplace_back(std::string(key), std::move(value));

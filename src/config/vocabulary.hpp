@@ -2,6 +2,8 @@
 // The words that configuration knows, and how texts become values.
 #pragma once
 
+#include "base/words.hpp"
+
 #include <polypool/config.hpp>
 
 #include <cstdint>
@@ -43,9 +45,5 @@ const std::vector<std::string_view>& log_formats();
 
 /// Nothing when the name is one that a connection may have; else what is wrong.
 std::string wrong_name(std::string_view name);
-
-bool same_word(std::string_view a, std::string_view b) noexcept;
-std::string upper_case(std::string_view text);
-std::string lower_case(std::string_view text);
 
 }  // namespace polypool::config

@@ -2,6 +2,7 @@
 // What a field can become: lenient where nothing is lost, strict where something would be.
 #include "base/hex.hpp"
 #include "base/utf8.hpp"
+#include "base/words.hpp"
 
 #include <polypool/result.hpp>
 
@@ -71,11 +72,6 @@ bool is_decimal(std::string_view text) {
     if (digits() == 0) return false;
   }
   return text.empty();
-}
-
-bool same_word(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, {},
-                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; });
 }
 
 // Bytes written as `\x` and digits.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/words.hpp"
+
 #include <polypool/redis_command.hpp>
 
 #include <algorithm>
@@ -56,12 +58,6 @@ constexpr std::array rows{
 };
 static_assert(std::ranges::is_sorted(rows, {}, &effect_row::name));
 
-constexpr char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-
-bool same_word(std::string_view text, std::string_view word) noexcept {
-  return std::ranges::equal(text, word, [](char a, char b) { return upper(a) == b; });
-}
-
 bool has_word(const redis_command& what, std::string_view word) noexcept {
   for (std::size_t i = 1; i < what.size(); ++i) {
     if (same_word(what[i], word)) return true;
@@ -85,7 +81,7 @@ redis_effect effect_of(const redis_command& what) noexcept {
   const std::string_view name = what.name();
   if (name.size() < 4 || name.size() > longest) return none;
   std::array<char, longest> buffer;
-  std::ranges::transform(name, buffer.begin(), upper);
+  std::ranges::transform(name, buffer.begin(), ascii_upper);
   const std::string_view word(buffer.data(), name.size());
   const auto found = std::ranges::lower_bound(rows, word, {}, &effect_row::name);
   if (found == rows.end() || found->name != word) return none;

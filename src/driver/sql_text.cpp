@@ -147,9 +147,4 @@ void sql_scanner::skip_word() noexcept {
   while (at_ < text_.size() && in_word(text_[at_])) ++at_;
 }
 
-bool same_word(std::string_view word, std::string_view lower) noexcept {
-  return std::ranges::equal(word, lower,
-                            [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 32) : a) == b; });
-}
-
 }  // namespace polypool

@@ -3,6 +3,8 @@
 // literals end, and nothing of grammar.
 #pragma once
 
+#include "base/words.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -77,8 +79,5 @@ class sql_scanner {
   sql_dialect dialect_;
   std::size_t at_ = 0;
 };
-
-/// Whether two words are the same but for the case of ASCII letters. @param lower in lower case
-bool same_word(std::string_view word, std::string_view lower) noexcept;
 
 }  // namespace polypool

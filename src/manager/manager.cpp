@@ -13,6 +13,14 @@ task<T> keeping([[maybe_unused]] std::shared_ptr<const void> owner, task<T> work
   co_return co_await std::move(child);
 }
 
+// Owns what it works on, for the same reason.
+task<connection_health> checked(std::shared_ptr<const detail::manager_core> core,
+                                std::shared_ptr<detail::connection_state> state) {
+  task<connection_health> checking = state->check_health();
+  connection_health found = co_await std::move(checking);
+  co_return core->annotate(std::move(found), *state);
+}
+
 // Blocks the calling thread, on the manager's clock.
 template <class T>
 T run_on(const detail::manager_core& core, task<T> work) {
@@ -219,13 +227,7 @@ task<void> connection::async_close(duration drain) {
 }
 
 connection_health connection::health_check() { return run_on(*core_, async_health_check()); }
-task<connection_health> connection::async_health_check() {
-  const auto core = core_;
-  const auto state = now();
-  task<connection_health> checking = state->check_health();
-  connection_health found = co_await std::move(checking);
-  co_return core->annotate(std::move(found), *state);
-}
+task<connection_health> connection::async_health_check() { return checked(core_, now()); }
 server_info connection::describe() { return run_on(*core_, async_describe()); }
 task<server_info> connection::async_describe() { return keeping(now(), now()->describe()); }
 

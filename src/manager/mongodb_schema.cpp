@@ -51,6 +51,11 @@ task<std::vector<std::string>> names_by(task<std::vector<document>> work) {
   co_return out;
 }
 
+task<mongodb_collection> created_by(task<document> work, mongodb_collection made) {
+  const document reply = co_await std::move(work);
+  co_return made;
+}
+
 task<std::string> name_by(task<document> work, std::string name) {
   const document reply = co_await std::move(work);
   co_return name;
@@ -138,10 +143,8 @@ mongodb_collection mongodb_database::create_collection(std::string name, documen
 task<mongodb_collection> mongodb_database::async_create_collection(std::string name, document options) const {
   auto request = request_of("create", json::value(name), access::write);
   for (const auto& each : options) request.body.insert_or_assign(each.key(), each.value());
-  const auto target = target_;
-  task<document> creating = detail::run_document(target, std::move(request), "create_collection");
-  const document reply = co_await std::move(creating);
-  co_return mongodb_collection(target, std::move(name));
+  return created_by(detail::run_document(target_, std::move(request), "create_collection"),
+                    collection(std::move(name)));
 }
 
 void mongodb_database::drop_collection(std::string name) const { collection(std::move(name)).drop(); }

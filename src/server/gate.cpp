@@ -3,6 +3,7 @@
 
 #include "base/loopback.hpp"
 #include "base/utf8.hpp"
+#include "base/words.hpp"
 #include "server/envelope.hpp"
 
 #include <algorithm>
@@ -11,19 +12,6 @@
 namespace polypool::server {
 namespace {
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_text(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view blanks = " \t";
-  const auto first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 bool is_port(std::string_view text) noexcept {
   return text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -31,7 +19,7 @@ bool is_port(std::string_view text) noexcept {
 // Splits `http://authority/path`; a proxy's form of the target, which servers have to take too.
 bool split_absolute(std::string_view& target, std::string_view& authority) noexcept {
   constexpr std::string_view scheme = "http://";
-  if (target.size() < scheme.size() || !same_text(target.substr(0, scheme.size()), scheme)) return false;
+  if (target.size() < scheme.size() || !same_word(target.substr(0, scheme.size()), scheme)) return false;
   target.remove_prefix(scheme.size());
   const auto end = std::min(target.find_first_of("/?"), target.size());
   authority = target.substr(0, end);
@@ -96,7 +84,7 @@ bool is_loopback_authority(std::string_view authority) noexcept {
 }
 
 bool is_json_type(std::string_view content_type) noexcept {
-  return same_text(trimmed(content_type.substr(0, content_type.find(';'))), "application/json");
+  return same_word(trimmed(content_type.substr(0, content_type.find(';'))), "application/json");
 }
 
 admission admit(const request_head& head, const router& routes) {
@@ -117,7 +105,7 @@ admission admit(const request_head& head, const router& routes) {
       out.refusal = std::move(*no_route);
     } else if (auto wrong_type = check_type(head, out.method)) {
       out.refusal = std::move(*wrong_type);
-    } else if (!head.expect.empty() && !same_text(head.expect, "100-continue")) {
+    } else if (!head.expect.empty() && !same_word(head.expect, "100-continue")) {
       out.refusal = failure(417, "Expectation failed", "only 'Expect: 100-continue' is known");
     } else {
       out.answer = routes.find(out.method, out.path);

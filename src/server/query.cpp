@@ -3,6 +3,7 @@
 
 #include "base/hex.hpp"
 #include "base/utf8.hpp"
+#include "base/words.hpp"
 #include "server/http_types.hpp"
 
 #include <algorithm>
@@ -24,18 +25,6 @@ std::string decoded(std::string_view text) {
     i += 2;
   }
   if (to_valid_utf8(out) != out) throw http_failure(400, "Bad request", "the query is not UTF-8");
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return out;
 }
 
@@ -61,8 +50,8 @@ bool accepts(std::string_view header, std::string_view type, bool exactly) {
   while (!header.empty()) {
     const auto range = header.substr(0, header.find(','));
     header.remove_prefix(std::min(header.size(), range.size() + 1));
-    const auto name = lowered(trimmed(range.substr(0, range.find(';'))));
-    const auto weight = lowered(trimmed(range.substr(std::min(range.size(), name.size()))));
+    const auto name = lower_case(trimmed(range.substr(0, range.find(';'))));
+    const auto weight = lower_case(trimmed(range.substr(std::min(range.size(), name.size()))));
     if (weight.find("q=0") != std::string::npos && weight.find_first_of("123456789") == std::string::npos) continue;
     if (name == type || (!exactly && (name == "*/*" || name == family + "/*"))) return true;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/statement_writer.hpp"
 
+#include "base/words.hpp"
+
 #include <polypool/error.hpp>
 
 #include <algorithm>
@@ -61,10 +63,6 @@ std::string quoted(std::string_view name, dialect language, bool star_allowed) {
 }
 
 constexpr std::array<std::string_view, 9> comparisons{"=", "<>", "!=", "<", "<=", ">", ">=", "like", "not like"};
-
-bool same_word(std::string_view a, std::string_view lower) {
-  return std::ranges::equal(a, lower, [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x - 'A' + 'a' : x) == y; });
-}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include "base/host_port.hpp"
 #include "base/utf8.hpp"
+#include "base/words.hpp"
 #include "driver/postgres_words.hpp"
 
 #include <polypool/error.hpp>
@@ -17,12 +18,6 @@ namespace polypool::odbc {
 namespace {
 
 using option_map = std::map<std::string, std::string>;
-
-constexpr auto lower_letter = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
-
-bool same_word(std::string_view one, std::string_view other) {
-  return std::ranges::equal(one, other, {}, lower_letter, lower_letter);
-}
 
 [[noreturn]] void refuse(std::string cause, std::string_view hint) {
   error problem(errc::invalid_configuration, cause);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/odbc/profile.hpp"
 
+#include "base/words.hpp"
 #include "drivers/odbc/unicode.hpp"
 
 #include <algorithm>
@@ -8,12 +9,6 @@
 
 namespace polypool::odbc {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; });
-  return out;
-}
 
 std::string text_info(SQLHDBC connection, SQLUSMALLINT what) {
   std::array<SQLWCHAR, 256> buffer{};
@@ -24,7 +19,7 @@ std::string text_info(SQLHDBC connection, SQLUSMALLINT what) {
 }
 
 brand brand_of(std::string_view database) {
-  const std::string name = lower(database);
+  const std::string name = lower_case(database);
   if (name.contains("postgres")) return brand::postgres;
   if (name.contains("sqlite")) return brand::sqlite;
   if (name.contains("microsoft sql server") || name.contains("sql server")) return brand::mssql;
@@ -34,7 +29,7 @@ brand brand_of(std::string_view database) {
 }  // namespace
 
 driver_family family_of(std::string_view library) noexcept {
-  const std::string name = lower(library);
+  const std::string name = lower_case(library);
   if (name.contains("psqlodbc")) return driver_family::psqlodbc;
   if (name.contains("sqlite3odbc")) return driver_family::sqlite;
   if (name.contains("tdsodbc")) return driver_family::freetds;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/redis/slots.hpp"
 
+#include "base/words.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -19,15 +21,9 @@ constexpr std::array<std::uint16_t, 256> make_table() {
 }
 constexpr auto crc_table = make_table();
 
-constexpr char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-
-bool same(std::string_view text, std::string_view word) noexcept {
-  return std::ranges::equal(text, word, [](char a, char b) { return upper(a) == b; });
-}
-
 template <std::size_t Count>
 bool one_of(std::string_view text, const std::array<std::string_view, Count>& words) noexcept {
-  return std::ranges::any_of(words, [text](std::string_view word) { return same(text, word); });
+  return std::ranges::any_of(words, [text](std::string_view word) { return same_word(text, word); });
 }
 
 constexpr std::array<std::string_view, 6> split_commands{"MGET", "MSET", "DEL", "UNLINK", "EXISTS", "TOUCH"};
@@ -58,12 +54,12 @@ std::size_t first_key(const std::vector<std::string_view>& words) noexcept {
   if (one_of(name, counted_at_1)) return counted(words, 1);
   if (one_of(name, counted_at_2)) return counted(words, 2);
   if (one_of(name, keyed_at_2)) return 2;
-  if (same(name, "MEMORY")) return words.size() > 1 && same(words[1], "USAGE") ? 2 : 0;
-  if (same(name, "DEBUG")) return words.size() > 1 && same(words[1], "OBJECT") ? 2 : 0;
-  if (same(name, "MIGRATE")) return 3;
-  if (same(name, "XREAD") || same(name, "XREADGROUP")) {
+  if (same_word(name, "MEMORY")) return words.size() > 1 && same_word(words[1], "USAGE") ? 2 : 0;
+  if (same_word(name, "DEBUG")) return words.size() > 1 && same_word(words[1], "OBJECT") ? 2 : 0;
+  if (same_word(name, "MIGRATE")) return 3;
+  if (same_word(name, "XREAD") || same_word(name, "XREADGROUP")) {
     for (std::size_t i = 1; i < words.size(); ++i) {
-      if (same(words[i], "STREAMS")) return i + 1;
+      if (same_word(words[i], "STREAMS")) return i + 1;
     }
     return 0;
   }
@@ -102,10 +98,10 @@ std::vector<std::string_view> words_of(std::string_view wire) {
 
 cluster_way way_of(const std::vector<std::string_view>& words) noexcept {
   const std::string_view name = words.empty() ? std::string_view() : words.front();
-  if (same(name, "SCAN")) return cluster_way::scan;
+  if (same_word(name, "SCAN")) return cluster_way::scan;
   if (one_of(name, commands_for_all)) return cluster_way::all;
-  const bool loads = words.size() > 1 && (same(words[1], "LOAD") || same(words[1], "FLUSH"));
-  if (loads && (same(name, "SCRIPT") || same(name, "FUNCTION"))) return cluster_way::all;
+  const bool loads = words.size() > 1 && (same_word(words[1], "LOAD") || same_word(words[1], "FLUSH"));
+  if (loads && (same_word(name, "SCRIPT") || same_word(name, "FUNCTION"))) return cluster_way::all;
   if (one_of(name, split_commands)) return cluster_way::split;
   return first_key(words) > 0 && first_key(words) < words.size() ? cluster_way::by_key : cluster_way::anywhere;
 }

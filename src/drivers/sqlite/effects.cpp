@@ -13,7 +13,6 @@ constexpr bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 constexpr bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (c & 0x80) != 0;
 }
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
 
 // Questions with an argument, and settings that live in the file: nothing that a session could keep.
 constexpr std::array<std::string_view, 20> harmless_pragmas{
@@ -26,9 +25,7 @@ std::string unquoted(std::string_view token) {
   if (token.size() >= 2 &&
       (token.front() == '"' || token.front() == '\'' || token.front() == '[' || token.front() == '`'))
     token = token.substr(1, token.size() - 2);
-  std::string out(token);
-  std::ranges::transform(out, out.begin(), lower);
-  return out;
+  return lower_case(token);
 }
 
 }  // namespace
@@ -112,10 +109,6 @@ std::string_view token_reader::next() noexcept {
   const auto out = rest_.substr(0, length);
   rest_.remove_prefix(length);
   return out;
-}
-
-bool same_word(std::string_view one, std::string_view other) noexcept {
-  return std::ranges::equal(one, other, {}, lower, lower);
 }
 
 bool is_pragma(std::string_view text) noexcept { return same_word(token_reader(text).next(), "pragma"); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/words.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -42,9 +44,6 @@ class token_reader {
   void skip_blanks() noexcept;
   std::string_view rest_;
 };
-
-/// True when the two are the same but for case (ASCII).
-bool same_word(std::string_view one, std::string_view other) noexcept;
 
 /// A `PRAGMA` that changes a setting of the session: its name, with the schema when it has one. Empty when the text is
 /// anything else.

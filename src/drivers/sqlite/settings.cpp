@@ -2,6 +2,7 @@
 #include "drivers/sqlite/settings.hpp"
 
 #include "base/utf8.hpp"
+#include "base/words.hpp"
 
 #include <polypool/duration.hpp>
 #include <polypool/sqlite.hpp>
@@ -18,15 +19,9 @@ namespace {
   throw problem;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; });
-  return out;
-}
-
 template <std::size_t N>
 std::string one_of(std::string_view option, std::string_view text, const std::array<std::string_view, N>& words) {
-  auto word = lower(text);
+  auto word = lower_case(text);
   if (std::ranges::find(words, word) != words.end()) return word;
   std::string allowed;
   for (const auto each : words) allowed += (allowed.empty() ? "" : ", ") + std::string(each);

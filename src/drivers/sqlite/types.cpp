@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/words.hpp"
 #include "drivers/sqlite/prepared.hpp"
 
 #include <algorithm>
@@ -44,9 +45,7 @@ constexpr std::array rules{
 }  // namespace
 
 data_type declared_type(std::string_view declaration) {
-  std::string upper(declaration);
-  std::ranges::transform(upper, upper.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  const std::string upper = upper_case(declaration);
   if (upper.empty()) return data_type::null;
   for (const auto& each : rules) {
     if (each.anywhere ? upper.contains(each.word) : upper.starts_with(each.word)) return each.type;

@@ -138,6 +138,13 @@ TEST_F(cli_test, output_that_cannot_be_written_is_an_error) {
   }
 }
 
+TEST_F(cli_test, a_script_that_cannot_be_read_says_why) {
+  EXPECT_EQ(polypool({"script", "books", "nofile"}).err, "error: cannot read 'nofile': No such file or directory\n");
+  const auto folder = polypool({"script", "books", "."});
+  EXPECT_EQ(folder.status, 2);
+  EXPECT_EQ(folder.err, "error: cannot read '.': Is a directory\n");
+}
+
 TEST_F(cli_test, a_script_stops_at_the_first_error) {
   write("bad.sql", "CREATE TABLE t(a); INSERT INTO nowhere VALUES (1); INSERT INTO t VALUES (1);");
   auto done = polypool({"script", "books", "bad.sql"});

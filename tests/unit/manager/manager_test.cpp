@@ -205,6 +205,21 @@ TEST(manager, an_unsupported_type_is_named) {
   EXPECT_EQ(report.failed[0].cause.code(), errc::unsupported_database);
 }
 
+// The handle that gave a task may be gone when the task begins.
+TEST(manager, tasks_outlive_the_handle_they_came_from) {
+  fake_world world({"a"});
+  task<void> connecting = world.mgr->get("a").async_connect();
+  world.run(std::move(connecting));
+  task<connection_health> checking = world.mgr->get("a").async_health_check();
+  task<server_info> describing = world.mgr->get("a").async_describe();
+  task<lease> borrowing = world.mgr->get("a").async_lease();
+  EXPECT_EQ(world.run(std::move(checking)).status, health_status::healthy);
+  EXPECT_EQ(world.run(std::move(describing)).role, server_info::role_type::primary);
+  EXPECT_TRUE(world.run(std::move(borrowing)));
+  task<std::uint64_t> counting = world.mgr->sql("a").async_execute("SELECT 1");
+  world.run(std::move(counting));
+}
+
 TEST(manager, tags_filter) {
   auto a = fake_connection("a");
   a.tags["team"] = "billing";
