@@ -138,11 +138,10 @@ struct option_row {
 
 constexpr type_set sql_servers = types_of(postgres, mysql, mssql, odbc);
 constexpr type_set windows_words = types_of(mssql, odbc);
-constexpr type_set servers = types_of(postgres, mysql, mssql, odbc, mongodb, redis);
 
 constexpr option_row rows[] = {
-    {"sslmode", servers, set_tls},
-    {"ssl-mode", servers, set_tls},
+    {"sslmode", server_types, set_tls},
+    {"ssl-mode", server_types, set_tls},
     {"tls", types_of(mysql, mongodb, redis), set_tls},
     {"ssl", types_of(postgres, mysql, mongodb, redis), set_tls},
     {"usessl", types_of(mysql), set_tls},
@@ -153,7 +152,7 @@ constexpr option_row rows[] = {
     {"user", sql_servers, set_user},
     {"uid", windows_words, set_user},
     {"user id", windows_words, set_user},
-    {"password", servers, set_password},
+    {"password", server_types, set_password},
     {"pwd", windows_words, set_password},
     {"host", sql_servers, set_host},
     {"socket", types_of(mysql), set_host},
@@ -169,7 +168,7 @@ constexpr option_row rows[] = {
     {"schema", types_of(postgres, mssql), set_schema},
     {"currentschema", types_of(postgres), set_schema},
     {"search_path", types_of(postgres), set_schema},
-    {"connect_timeout", servers, set_connect_timeout},
+    {"connect_timeout", server_types, set_connect_timeout},
     {"connect timeout", windows_words, set_connect_timeout},
     {"connection timeout", windows_words, set_connect_timeout},
     {"login timeout", windows_words, set_connect_timeout},

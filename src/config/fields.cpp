@@ -14,14 +14,6 @@ namespace {
 
 using enum database_type;
 
-/// Stores what was read, or hands on why it could not be.
-template <class Value, class Place>
-read_result<void> keep(read_result<Value> value, Place& place) {
-  if (!value) return std::unexpected(std::move(value.error()));
-  place = std::move(*value);
-  return {};
-}
-
 // Settings for all, and for one connection.
 
 read_result<std::uint32_t> read_as(std::string_view text, std::uint32_t least) { return read_count(text, least); }
@@ -128,22 +120,20 @@ std::map<std::string, std::string>& options_of(draft& t) { return t.made.where.o
 read_result<void> set_tags(draft& t, std::string_view text) { return set_pairs(tags_of(t), text); }
 read_result<void> set_options(draft& t, std::string_view text) { return set_pairs(options_of(t), text); }
 
-constexpr type_set servers = types_of(postgres, mysql, mssql, odbc, mongodb, redis);
-
 constexpr std::array own_fields{
     field<draft>{"name", "", &set_part<&draft::name>},
     field<draft>{"type", "", &set_type},
     field<draft>{.name = "dsn", .other_name = "url", .set = &set_part<&draft::dsn>, .is_secret = true},
-    field<draft>{.name = "host", .other_name = "", .set = &set_place<&endpoint::host>, .types = servers},
-    field<draft>{.name = "port", .other_name = "", .set = &set_port, .types = servers},
-    field<draft>{.name = "user", .other_name = "", .set = &set_place<&endpoint::user>, .types = servers},
+    field<draft>{.name = "host", .other_name = "", .set = &set_place<&endpoint::host>, .types = server_types},
+    field<draft>{.name = "port", .other_name = "", .set = &set_port, .types = server_types},
+    field<draft>{.name = "user", .other_name = "", .set = &set_place<&endpoint::user>, .types = server_types},
     field<draft>{.name = "password",
                  .other_name = "",
                  .set = &set_place<&endpoint::password>,
                  .is_secret = true,
-                 .types = servers},
-    field<draft>{.name = "database", .other_name = "", .set = &set_place<&endpoint::database>, .types = servers},
-    field<draft>{.name = "sslmode", .other_name = "", .set = &set_tls, .types = servers},
+                 .types = server_types},
+    field<draft>{.name = "database", .other_name = "", .set = &set_place<&endpoint::database>, .types = server_types},
+    field<draft>{.name = "sslmode", .other_name = "", .set = &set_tls, .types = server_types},
     field<draft>{.name = "schema",
                  .other_name = "",
                  .set = &set_place<&endpoint::schema>,

@@ -24,6 +24,9 @@ constexpr type_set types_of(Types... types) {
   return ((type_set{1} << static_cast<unsigned>(types)) | ...);
 }
 constexpr type_set all_types = 0x7F;
+/// Those with a server, which is all but SQLite.
+constexpr type_set server_types = types_of(database_type::postgres, database_type::mysql, database_type::mssql,
+                                           database_type::odbc, database_type::mongodb, database_type::redis);
 
 /// One field of something that is read into a Target.
 template <class Target>

@@ -24,13 +24,6 @@ read_result<void> keep_word(std::string_view text, const std::array<std::string_
   return {};
 }
 
-template <class Value>
-read_result<void> keep(read_result<Value> value, auto& place) {
-  if (!value) return std::unexpected(std::move(value.error()));
-  place = std::move(*value);
-  return {};
-}
-
 template <auto Member>
 read_result<void> set_time(group& target, std::string_view text) {
   return keep(read_duration(text), target.*Member);

@@ -11,6 +11,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace polypool::config {
@@ -42,6 +43,14 @@ read_result<std::string> read_preference_word(std::string_view text);
 read_result<std::string> read_debug(std::string_view text);
 const std::vector<std::string_view>& log_levels();
 const std::vector<std::string_view>& log_formats();
+
+/// Stores what was read, or hands on why it could not be.
+template <class Value, class Place>
+read_result<void> keep(read_result<Value> value, Place& place) {
+  if (!value) return std::unexpected(std::move(value.error()));
+  place = std::move(*value);
+  return {};
+}
 
 /// Nothing when the name is one that a connection may have; else what is wrong.
 std::string wrong_name(std::string_view name);

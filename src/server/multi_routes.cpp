@@ -148,7 +148,7 @@ json::object health_data(const health_report& report) {
   return data;
 }
 
-task<response> health(context& shared) {
+task<response> health_of_all(context& shared) {
   const auto report = co_await shared.health.check();
   co_return success("Connection health", health_data(*report));
 }
@@ -221,7 +221,7 @@ void add_multi_routes(router& routes, context& shared) {
   routes.add(get, base + "list", [&shared](const request&) {
     return ready_made(success("Connections", list_data(shared.manager.list())));
   });
-  routes.add(get, base + "health", [&shared](const request&) { return health(shared); });
+  routes.add(get, base + "health", [&shared](const request&) { return health_of_all(shared); });
   routes.add(post, base + "test/specific", [&shared](const request& asked) { return test_specific(shared, asked); });
   routes.add(del, base + "remove", [&shared](const request& asked) { return remove(shared, asked); });
   routes.add(del, base + "disconnect/all", [&shared](const request&) { return disconnect(shared); });

@@ -2,6 +2,8 @@
 // A manager over fake servers, one for each connection, on a virtual loop.
 #pragma once
 
+#include "support/caught.hpp"
+
 #include <polypool/config.hpp>
 #include <polypool/manager.hpp>
 #include <polypool/testing.hpp>
@@ -83,13 +85,14 @@ struct fake_world {
 /// The error that an action throws; fails the test when it throws none.
 template <class Action>
 error error_of(Action&& action) {
-  try {
-    std::forward<Action>(action)();
-  } catch (const error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error was thrown";
-  return error(errc::internal_error, "no error was thrown");
+  return test::caught(std::forward<Action>(action));
+}
+
+/// What a call gets whose server broke off in the middle of it.
+inline error lost() {
+  return error(errc::connection_lost, "the server broke off")
+      .with_disposition(disposition::in_doubt)
+      .with_poisoned_session();
 }
 
 }  // namespace polypool::testing

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/mongodb_server.hpp"
 
+#include "support/shared_server.hpp"
+
 #include <polypool/config.hpp>
 
 #include <boost/json/parse.hpp>
@@ -25,28 +27,19 @@ endpoint endpoint_of(const std::string& url) {
   return made;
 }
 
-struct shared_server {
+struct mongodb_of_the_run {
+  shared_url found = shared_url_of("mongodb", "MongoDB");
   std::optional<endpoint> where;
-  std::string url;
-  std::string why_not;
   std::string folder;
-  shared_server() {
-    const std::string servers = POLYPOOL_SERVERS_DIR;
-    if (const char* given = std::getenv("MONGODB_URL"); given != nullptr && *given != 0) {
-      url = given;
-    } else if (const auto line = first_line(servers + "/mongodb.env"); line.starts_with("MONGODB_URL=")) {
-      url = line.substr(12);
-      folder = first_line(servers + "/mongodb.folder");
-    } else if (auto reason = first_line(servers + "/mongodb.skip"); !reason.empty()) {
-      why_not = "no MongoDB server to test with: " + reason;
-    } else {
-      why_not = "no MongoDB server to test with: set MONGODB_URL, or run tests/support/servers start " + servers;
-    }
-    if (!url.empty()) where = endpoint_of(url);
+  mongodb_of_the_run() {
+    if (found.url.empty()) return;
+    where = endpoint_of(found.url);
+    const char* const given = std::getenv("MONGODB_URL");
+    if (given == nullptr || *given == 0) folder = first_line(POLYPOOL_SERVERS_DIR "/mongodb.folder");
   }
 };
-const shared_server& shared() {
-  static const shared_server instance;
+const mongodb_of_the_run& shared_mongodb_server() {
+  static const mongodb_of_the_run instance;
   return instance;
 }
 
@@ -97,10 +90,10 @@ std::int64_t mongodb_admin::count(const std::string& database, const std::string
   return run(database, R"({"count": ")" + collection + R"("})").at("n").as_int64();
 }
 
-const std::optional<endpoint>& shared_mongodb::where() { return shared().where; }
-const std::string& shared_mongodb::url() { return shared().url; }
-const std::string& shared_mongodb::why_not() { return shared().why_not; }
-const std::string& shared_mongodb::folder() { return shared().folder; }
+const std::optional<endpoint>& shared_mongodb::where() { return shared_mongodb_server().where; }
+const std::string& shared_mongodb::url() { return shared_mongodb_server().found.url; }
+const std::string& shared_mongodb::why_not() { return shared_mongodb_server().found.why_not; }
+const std::string& shared_mongodb::folder() { return shared_mongodb_server().folder; }
 
 mongodb_playground::mongodb_playground(polypool::endpoint where) : where_(std::move(where)), admin_(where_) {
   static std::atomic<int> counter = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/mysql_server.hpp"
 
+#include "support/shared_server.hpp"
+
 #include <polypool/config.hpp>
 
 #include <atomic>
@@ -18,28 +20,10 @@ namespace {
 
 MYSQL* as_connection(void* pointer) { return static_cast<MYSQL*>(pointer); }
 
-const std::string control_script = POLYPOOL_SOURCE_DIR "/tests/support/mysql_control";
+const std::string mysql_control_script = POLYPOOL_SOURCE_DIR "/tests/support/mysql_control";
 const std::string servers_folder = POLYPOOL_SERVERS_DIR;
 
-struct shared_server {
-  std::optional<mysql_address> address;
-  std::string why_not;
-  shared_server() {
-    if (const char* url = std::getenv("MYSQL_URL"); url != nullptr && *url != 0) {
-      address = mysql_address::parse(url);
-    } else if (const auto line = first_line(servers_folder + "/mysql.env"); line.starts_with("MYSQL_URL=")) {
-      address = mysql_address::parse(line.substr(10));
-    } else if (auto reason = first_line(servers_folder + "/mysql.skip"); !reason.empty()) {
-      why_not = "no MySQL server to test with: " + reason;
-    } else {
-      why_not = "no MySQL server to test with: set MYSQL_URL, or run tests/support/servers start " + servers_folder;
-    }
-  }
-};
-const shared_server& shared() {
-  static const shared_server instance;
-  return instance;
-}
+const auto& shared_mysql_server() { return shared_server_of<mysql_address>("mysql", "MySQL"); }
 
 }  // namespace
 
@@ -112,8 +96,8 @@ std::vector<int> mysql_admin::sessions_of(std::string_view user) {
   return out;
 }
 
-const std::optional<mysql_address>& shared_mysql::address() { return shared().address; }
-const std::string& shared_mysql::why_not() { return shared().why_not; }
+const std::optional<mysql_address>& shared_mysql::address() { return shared_mysql_server().address; }
+const std::string& shared_mysql::why_not() { return shared_mysql_server().why_not; }
 
 std::string shared_mysql_authority() {
   const std::string path = first_line(servers_folder + "/mysql.folder") + "/ca.pem";
@@ -154,7 +138,7 @@ bool mysql_playground::sessions_become(int wanted) {
 }
 
 std::string private_mysql::why_not() {
-  auto [text, status] = shell(control_script + " check");
+  auto [text, status] = shell(mysql_control_script + " check");
   return status == 0 ? std::string() : text;
 }
 
@@ -167,7 +151,7 @@ private_mysql::private_mysql(const std::string& settings) {
     if (!settings.empty()) std::ofstream(folder_ + "/my.cnf", std::ios::app) << settings << '\n';
     control("start");
   } catch (...) {
-    shell(control_script + " destroy " + folder_);
+    shell(mysql_control_script + " destroy " + folder_);
     throw;
   }
   address_ = mysql_address::parse(first_line(folder_ + "/url"));
@@ -175,11 +159,11 @@ private_mysql::private_mysql(const std::string& settings) {
 
 private_mysql::~private_mysql() {
   resume();
-  shell(control_script + " destroy " + folder_);
+  shell(mysql_control_script + " destroy " + folder_);
 }
 
 void private_mysql::control(const std::string& command, const std::string& more) const {
-  auto [text, status] = shell(control_script + " " + command + " " + folder_ + " " + more);
+  auto [text, status] = shell(mysql_control_script + " " + command + " " + folder_ + " " + more);
   if (status != 0) throw std::runtime_error("mysql_control " + command + ": " + text);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/postgres_server.hpp"
 
+#include "support/shared_server.hpp"
+
 #include <libpq-fe.h>
 
 #include <atomic>
@@ -16,24 +18,8 @@ namespace {
 
 PGconn* as_connection(void* pointer) { return static_cast<PGconn*>(pointer); }
 
-const std::string control_script = POLYPOOL_SOURCE_DIR "/tests/support/postgres_control";
+const std::string postgres_control_script = POLYPOOL_SOURCE_DIR "/tests/support/postgres_control";
 
-struct shared_server {
-  std::optional<postgres_address> address;
-  std::string why_not;
-  shared_server() {
-    const std::string folder = POLYPOOL_SERVERS_DIR;
-    if (const char* url = std::getenv("POSTGRES_URL"); url != nullptr && *url != 0) {
-      address = postgres_address::parse(url);
-    } else if (const auto line = first_line(folder + "/postgres.env"); line.starts_with("POSTGRES_URL=")) {
-      address = postgres_address::parse(line.substr(13));
-    } else if (auto reason = first_line(folder + "/postgres.skip"); !reason.empty()) {
-      why_not = "no PostgreSQL server to test with: " + reason;
-    } else {
-      why_not = "no PostgreSQL server to test with: set POSTGRES_URL, or run tests/support/servers start " + folder;
-    }
-  }
-};
 // The server of which private ones are copies; empty when the run has none.
 std::string template_folder() {
   auto folder = first_line(POLYPOOL_SERVERS_DIR "/postgres.template");
@@ -50,10 +36,7 @@ std::filesystem::path folder_of_servers() {
   return std::filesystem::temp_directory_path();
 }
 
-const shared_server& shared() {
-  static const shared_server instance;
-  return instance;
-}
+const auto& shared_postgres_server() { return shared_server_of<postgres_address>("postgres", "PostgreSQL"); }
 
 }  // namespace
 
@@ -131,8 +114,8 @@ int postgres_admin::count_sessions(std::string_view application_name) {
       value("SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + std::string(application_name) + "'"));
 }
 
-const std::optional<postgres_address>& shared_postgres::address() { return shared().address; }
-const std::string& shared_postgres::why_not() { return shared().why_not; }
+const std::optional<postgres_address>& shared_postgres::address() { return shared_postgres_server().address; }
+const std::string& shared_postgres::why_not() { return shared_postgres_server().why_not; }
 
 postgres_playground::postgres_playground(const postgres_address& where) : where_(where), admin_(where) {
   static std::atomic<int> counter = 0;
@@ -160,7 +143,7 @@ bool postgres_playground::sessions_become(int wanted) {
 }
 
 std::string private_postgres::why_not() {
-  auto [text, status] = shell(control_script + " check");
+  auto [text, status] = shell(postgres_control_script + " check");
   return status == 0 ? std::string() : text;
 }
 
@@ -177,7 +160,7 @@ void private_postgres::make(const std::string& command, const std::string& more)
     control(command, more);
     control("start");
   } catch (...) {
-    shell(control_script + " destroy " + folder_);
+    shell(postgres_control_script + " destroy " + folder_);
     throw;
   }
   address_ = postgres_address::parse(first_line(folder_ + "/url"));
@@ -185,11 +168,11 @@ void private_postgres::make(const std::string& command, const std::string& more)
 
 private_postgres::~private_postgres() {
   if (suspended_) signal_all(SIGCONT);
-  shell(control_script + " destroy " + folder_);
+  shell(postgres_control_script + " destroy " + folder_);
 }
 
 void private_postgres::control(const std::string& command, const std::string& more) const {
-  auto [text, status] = shell(control_script + " " + command + " " + folder_ + " " + more);
+  auto [text, status] = shell(postgres_control_script + " " + command + " " + folder_ + " " + more);
   if (status != 0) throw std::runtime_error("postgres_control " + command + ": " + text);
 }
 

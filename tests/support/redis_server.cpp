@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/redis_server.hpp"
 
+#include "support/shared_server.hpp"
+
 #include <arpa/inet.h>
 #include <atomic>
 #include <charconv>
@@ -19,26 +21,7 @@
 namespace polypool::test {
 namespace {
 
-struct shared_server {
-  std::optional<redis_address> address;
-  std::string why_not;
-  shared_server() {
-    const std::string folder = POLYPOOL_SERVERS_DIR;
-    if (const char* url = std::getenv("REDIS_URL"); url != nullptr && *url != 0) {
-      address = redis_address::parse(url);
-    } else if (const auto line = first_line(folder + "/redis.env"); line.starts_with("REDIS_URL=")) {
-      address = redis_address::parse(line.substr(10));
-    } else if (auto reason = first_line(folder + "/redis.skip"); !reason.empty()) {
-      why_not = "no Redis server to test with: " + reason;
-    } else {
-      why_not = "no Redis server to test with: set REDIS_URL, or run tests/support/servers start " + folder;
-    }
-  }
-};
-const shared_server& shared() {
-  static const shared_server instance;
-  return instance;
-}
+const auto& shared_redis_server() { return shared_server_of<redis_address>("redis", "Redis"); }
 
 int connect_to(const redis_address& where) {
   addrinfo hints{};
@@ -174,8 +157,8 @@ int redis_admin::count_sessions(std::string_view client_name) {
   return count;
 }
 
-const std::optional<redis_address>& shared_redis::address() { return shared().address; }
-const std::string& shared_redis::why_not() { return shared().why_not; }
+const std::optional<redis_address>& shared_redis::address() { return shared_redis_server().address; }
+const std::string& shared_redis::why_not() { return shared_redis_server().why_not; }
 
 redis_playground::redis_playground(const redis_address& where) : where_(where), admin_(where) {
   static std::atomic<int> counter = 0;

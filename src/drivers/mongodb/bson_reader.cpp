@@ -14,7 +14,7 @@ namespace {
 namespace json = boost::json;
 
 // Servers build about a hundred levels, clients with other limits maybe more.
-constexpr int most_levels = 250;
+constexpr int most_levels_read = 250;
 
 [[noreturn]] void broken_document(std::string_view why) {
   error problem(errc::connection_lost, "the server sent a document that is not BSON: " + std::string(why));
@@ -53,7 +53,7 @@ class reader {
   }
 
   static bson_iter_t inside(const bson_iter_t* at, int level) {
-    if (level > most_levels) broken_document("it is nested too deep");
+    if (level > most_levels_read) broken_document("it is nested too deep");
     bson_iter_t inner;
     if (!bson_iter_recurse(at, &inner)) broken_document("a member is cut off");
     return inner;
@@ -203,7 +203,7 @@ json::value reader::scoped_code(const bson_iter_t* at, int level) {
   const std::uint8_t* scope_data = nullptr;
   const char* text = bson_iter_codewscope(at, &size, &scope_size, &scope_data);
   bson_iter_t inner;
-  if (level > most_levels) broken_document("it is nested too deep");
+  if (level > most_levels_read) broken_document("it is nested too deep");
   if (!text || !bson_iter_init_from_data(&inner, scope_data, scope_size)) broken_document("a scope is cut off");
   json::object out;
   out.emplace("$code", std::string_view(text, size));

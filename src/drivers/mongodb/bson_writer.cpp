@@ -18,7 +18,7 @@ using extended_json::special;
 using kind = special::kind_type;
 
 // Servers take about a hundred levels; this only keeps our stack.
-constexpr int most_levels = 200;
+constexpr int most_levels_written = 200;
 
 // Where in the document we are, for messages; a list of stack frames from the inside out.
 struct place {
@@ -91,7 +91,7 @@ class writer {
   }
 
   void nested(const json::object& source, const place& at) {
-    if (at.level > most_levels) refuse(errc::invalid_value, at, "documents are nested too deep");
+    if (at.level > most_levels_written) refuse(errc::invalid_value, at, "documents are nested too deep");
     bson_t child;
     check(bson_append_document_begin(target_, at.name.data(), length(at.name), &child), at);
     writer(&child).members(source, &at);
@@ -99,7 +99,7 @@ class writer {
   }
 
   void nested(const json::array& source, const place& at) {
-    if (at.level > most_levels) refuse(errc::invalid_value, at, "arrays are nested too deep");
+    if (at.level > most_levels_written) refuse(errc::invalid_value, at, "arrays are nested too deep");
     bson_t child;
     check(bson_append_array_begin(target_, at.name.data(), length(at.name), &child), at);
     writer(&child).elements(source, &at);
@@ -194,7 +194,7 @@ bool writer::append(const special& found, const place& at) {
     case kind::code:
       return bson_append_code(target_, name, size, text.c_str());
     case kind::scoped_code: {
-      if (at.level > most_levels) refuse(errc::invalid_value, at, "documents are nested too deep");
+      if (at.level > most_levels_written) refuse(errc::invalid_value, at, "documents are nested too deep");
       bson_document scope;
       writer(scope.get()).members(*found.scope, &at);
       return bson_append_code_with_scope(target_, name, size, text.c_str(), scope.get());

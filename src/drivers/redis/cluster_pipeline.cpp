@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that concern several nodes, and several commands at once.
+#include "base/words.hpp"
 #include "drivers/redis/cluster_session.hpp"
 
 #include <polypool/redis_cast.hpp>
@@ -11,10 +12,6 @@
 namespace polypool::redis {
 namespace {
 
-bool is(std::string_view word, std::string_view name) noexcept {
-  return std::ranges::equal(word, name, [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
-}
-
 redis_command command_of(const std::vector<std::string_view>& words) {
   redis_command out(words.front());
   for (std::size_t i = 1; i < words.size(); ++i) out.add(words[i]);
@@ -23,7 +20,7 @@ redis_command command_of(const std::vector<std::string_view>& words) {
 
 // Whether all keys of MGET, MSET, DEL … live together.
 bool shares_a_slot(const std::vector<std::string_view>& words) {
-  const std::size_t step = is(words.front(), "MSET") ? 2 : 1;
+  const std::size_t step = same_word(words.front(), "MSET") ? 2 : 1;
   for (std::size_t i = 1; i < words.size(); i += step) {
     if (slot_of(words[i]) != slot_of(words[1])) return false;
   }
@@ -47,8 +44,8 @@ struct cluster_session::unit {
 
 // Keys that live apart: a command for each slot, all of them at once.
 task<redis_reply> cluster_session::run_split(words what) {
-  const bool pairs = is(what.front(), "MSET");
-  const bool list = is(what.front(), "MGET");
+  const bool pairs = same_word(what.front(), "MSET");
+  const bool list = same_word(what.front(), "MGET");
   const std::size_t step = pairs ? 2 : 1;
   if ((what.size() - 1) % step != 0) throw redis_error("ERR wrong number of arguments for 'mset' command");
   std::map<std::uint16_t, std::vector<std::size_t>> by_slot;
@@ -148,11 +145,11 @@ std::vector<cluster_session::unit> cluster_session::units_of(const redis_batch& 
     one.first = i;
     one.way = way_of(first);
     one.slot = slot_of_command(first);
-    if (is(first.front(), "MULTI")) {
+    if (same_word(first.front(), "MULTI")) {
       for (bool open = true; open && ++i < all.size(); ++one.count) {
         const words inside = words_of(all[i]);
         if (!one.slot) one.slot = slot_of_command(inside);
-        open = !is(inside.front(), "EXEC") && !is(inside.front(), "DISCARD");
+        open = !same_word(inside.front(), "EXEC") && !same_word(inside.front(), "DISCARD");
       }
     }
     out.push_back(one);

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/redis/cluster_session.hpp"
 
+#include "base/words.hpp"
+
 #include <polypool/error.hpp>
 
 #include <algorithm>
 #include <typeinfo>
 
 namespace polypool::redis {
-namespace {
-
-bool is(std::string_view word, std::string_view name) noexcept {
-  return std::ranges::equal(word, name, [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
-}
-
-}  // namespace
+namespace {}  // namespace
 
 native_handle cluster_session::native() noexcept {
   return {typeid(key_value_session*), static_cast<key_value_session*>(this)};
@@ -85,12 +81,13 @@ task<redis_reply> cluster_session::execute(const redis_command& what) {
   std::string wire;
   what.append_to(wire);
   const words all = words_of(wire);
-  if (is(all.front(), "MULTI") || (is(all.front(), "EXEC") && !watched_)) {
+  if (same_word(all.front(), "MULTI") || (same_word(all.front(), "EXEC") && !watched_)) {
     throw error(errc::invalid_argument, "in a cluster, MULTI and EXEC have to come together with what is between them")
         .with_hint("use transaction(), or pipeline() with all of it");
   }
-  const bool watches = is(all.front(), "WATCH");
-  const bool ends = is(all.front(), "UNWATCH") || is(all.front(), "EXEC") || is(all.front(), "DISCARD");
+  const bool watches = same_word(all.front(), "WATCH");
+  const bool ends =
+      same_word(all.front(), "UNWATCH") || same_word(all.front(), "EXEC") || same_word(all.front(), "DISCARD");
   if (watches) {
     const auto slot = slot_of_command(all);
     if (watched_ && slot != watched_) {
@@ -110,7 +107,7 @@ task<void> cluster_session::send(const redis_command& what) {
   if (!listener_ || listener_->broken()) {
     std::string wire;
     what.append_to(wire);
-    const bool sharded = is(what.name(), "SSUBSCRIBE");
+    const bool sharded = same_word(what.name(), "SSUBSCRIBE");
     const auto slot = sharded ? slot_of_command(words_of(wire)) : std::nullopt;
     task<session_pointer> opening = session_to(place_of(slot));
     listener_ = co_await std::move(opening);

@@ -22,7 +22,7 @@ class mysql_place final : public subject_place {
   mysql_playground playground_{*shared_mysql::address()};
 };
 
-const bool added = add_subject({
+const bool mysql_added = add_subject({
     .name = "mysql",
     .why_not = [] { return shared_mysql::address() ? std::string() : shared_mysql::why_not(); },
     .open = [] { return std::make_unique<mysql_place>(); },

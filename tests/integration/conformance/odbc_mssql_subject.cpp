@@ -28,7 +28,7 @@ class mssql_place final : public subject_place {
   tds_server server_;
 };
 
-const bool added = add_subject({
+const bool odbc_mssql_added = add_subject({
     .name = "mssql",
     .why_not = [] { return why_no_library("libtdsodbc.so"); },
     .open = [] { return std::make_unique<mssql_place>(); },

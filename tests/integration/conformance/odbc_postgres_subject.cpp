@@ -34,7 +34,7 @@ std::string why_not() {
   return shared_postgres::address() ? std::string() : shared_postgres::why_not();
 }
 
-const bool added = add_subject({
+const bool odbc_postgres_added = add_subject({
     .name = "odbc_postgres",
     .why_not = &why_not,
     .open = [] { return std::make_unique<odbc_postgres_place>(); },

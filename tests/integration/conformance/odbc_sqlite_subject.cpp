@@ -25,7 +25,7 @@ class odbc_sqlite_place final : public subject_place {
   temporary_folder folder_;
 };
 
-const bool added = add_subject({
+const bool odbc_sqlite_added = add_subject({
     .name = "odbc_sqlite",
     .why_not = [] { return why_no_library("libsqlite3odbc.so"); },
     .open = [] { return std::make_unique<odbc_sqlite_place>(); },

@@ -26,7 +26,7 @@ class postgres_place final : public subject_place {
   postgres_playground playground_{*shared_postgres::address()};
 };
 
-const bool added = add_subject({
+const bool postgres_added = add_subject({
     .name = "postgres",
     .why_not = [] { return shared_postgres::address() ? std::string() : shared_postgres::why_not(); },
     .open = [] { return std::make_unique<postgres_place>(); },

@@ -23,7 +23,7 @@ class sqlite_place final : public subject_place {
   temporary_folder folder_;
 };
 
-const bool added = add_subject({
+const bool sqlite_added = add_subject({
     .name = "sqlite",
     .why_not = [] { return std::string(); },
     .open = [] { return std::make_unique<sqlite_place>(); },

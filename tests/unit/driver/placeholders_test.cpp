@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/placeholders.hpp"
 
+#include "support/caught.hpp"
+
 #include <polypool/error.hpp>
 
 #include <gtest/gtest.h>
@@ -13,16 +15,7 @@ namespace {
 
 using indexes = std::vector<std::uint16_t>;
 
-template <class Work>
-error caught(Work&& work) {
-  try {
-    work();
-  } catch (const error& problem) {
-    return problem;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return error(errc::internal_error, "nothing was thrown");
-}
+using test::caught;
 
 TEST(placeholders, become_question_marks) {
   const auto out = rewrite_placeholders("SELECT $1, $2 WHERE a=$3", mysql_dialect);

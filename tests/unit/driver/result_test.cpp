@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "support/caught.hpp"
+
 #include <polypool/result.hpp>
 
 #include <gmock/gmock.h>
@@ -22,16 +24,7 @@ result sample() {
   return {std::make_shared<column_list>(std::move(columns)), std::make_shared<numbers>(), 2, 7};
 }
 
-template <class Work>
-error caught(Work work) {
-  try {
-    work();
-  } catch (const error& problem) {
-    return problem;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {errc::internal_error, ""};
-}
+using test::caught;
 
 TEST(result, gives_rows_and_counts) {
   const result rows = sample();

@@ -18,12 +18,7 @@ using namespace std::chrono_literals;
 using testing::error_of;
 using testing::fake_world;
 using ::testing::HasSubstr;
-
-error lost() {
-  return error(errc::connection_lost, "the server broke off")
-      .with_disposition(disposition::in_doubt)
-      .with_poisoned_session();
-}
+using testing::lost;
 
 /// A connection whose breaker is about to let its only trial pass.
 class stuck_half_open : public ::testing::Test {

@@ -14,18 +14,13 @@ using namespace std::chrono_literals;
 using testing::error_of;
 using testing::fake_world;
 using ::testing::HasSubstr;
+using testing::lost;
 using ::testing::Not;
 
 config::settings no_retries() {
   config::settings base;
   base.defaults.retry_attempts = 1;
   return base;
-}
-
-error lost() {
-  return error(errc::connection_lost, "the server broke off")
-      .with_disposition(disposition::in_doubt)
-      .with_poisoned_session();
 }
 
 class guard : public ::testing::Test {

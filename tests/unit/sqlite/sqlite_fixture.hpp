@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "support/caught.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <polypool/sqlite.hpp>
@@ -60,16 +61,7 @@ class database {
 
 using test::temporary_folder;
 
-/// The error that the work throws.
-inline error caught(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const error& problem) {
-    return problem;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {errc::internal_error, "nothing was thrown"};
-}
+using test::caught;
 
 /// Real time; tells how often it was asked, so that a test knows that a wait is under way.
 class watched_clock final : public clock {
