@@ -20,7 +20,8 @@ environment call_context::limited(const environment& parent) const noexcept {
   clock& time = state->time();
   // A few milliseconds more or less do not matter to a limit of seconds, and reading the exact clock costs as much as
   // taking a session from the pool.
-  if (limit > duration::zero()) return limited(parent, limit >= std::chrono::seconds(5) ? time.coarse_now() : time.now());
+  if (limit > duration::zero())
+    return limited(parent, limit >= std::chrono::seconds(5) ? time.coarse_now() : time.now());
   environment env = parent;
   env.time = &time;
   return env;
