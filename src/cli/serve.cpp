@@ -47,6 +47,7 @@ class reloads {
       make();
     } else {
       early_ = true;
+      log_.info("serve", "SIGHUP came early; the configuration is read again once the daemon has started");
     }
   }
   // From now on; what was asked for while the daemon started is done now.
@@ -142,8 +143,8 @@ int serve(const arguments& given) {
   if (server_settings.enabled) server.emplace(mgr, server_settings, log, server_limits(), source, &hooks, true);
   log.info("serve", "connecting", {{"connections", std::to_string(count)}});
   if (!connect_all(mgr, shutdown)) return success;
+  source->attach(&hooks, server ? &*server : nullptr);  // before anybody can ask for a reload
   if (server) server->announce_started();
-  source->attach(&hooks, server ? &*server : nullptr);
   reloading.begin(mgr);
   greet(given, found, count, server ? "http://" + server->address() : std::string(), mgr.active());
   shutdown.asked.acquire();

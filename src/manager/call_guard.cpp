@@ -164,6 +164,8 @@ void call_attempts::check_member() {
   if (!context_.group) return;
   auto& members = *context_.group->group();
   if (members.still_takes(context_.how.get(), *context_.state)) return;
+  // Another configuration has replaced the group while the call was on its way: it does not know the members of now.
+  if (context_.group->gone() || context_.group->successor()) return;
   auto next = members.choose(context_.how.get(), nullptr);
   if (next == context_.state) return;
   moved_to_ = std::move(next);
