@@ -90,6 +90,9 @@ TEST_P(odbc_postgres_private, a_standby_tells_how_far_it_is_behind) {
   postgres_admin primary(server_->address());
   primary.execute("CREATE TABLE t (x int)");
   odbc_client db(go_, over_psqlodbc(standby.address().to_endpoint("private")));
+  // Before it has applied a transaction it cannot tell the age of the last one.
+  postgres_admin there(standby.address());
+  EXPECT_TRUE(wait_until([&] { return there.value("SELECT count(*) FROM pg_class WHERE relname = 't'") == "1"; }));
   EXPECT_TRUE(wait_until([&] { return go_(db->describe()).lag == 0s; }));
   const auto level = go_(db->describe());
   EXPECT_EQ(level.role, server_info::role_type::replica);
