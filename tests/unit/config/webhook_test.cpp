@@ -17,7 +17,7 @@ using ::testing::Not;
 
 const std::string head = "polypool:\n  connections: {a: {type: sqlite, filepath: a.db}}\n  webhooks:\n";
 
-std::string problems_of(const std::string& hooks) {
+std::string complaints_about(const std::string& hooks) {
   try {
     parse(head + hooks, "hooks.yaml");
   } catch (const configuration_error& wrong) {
@@ -65,15 +65,15 @@ TEST(webhooks, every_kind_of_event_is_known) {
 }
 
 TEST(webhooks, what_is_wrong_is_told_without_secrets) {
-  EXPECT_THAT(problems_of("    - {secret: topsecret}\n"),
+  EXPECT_THAT(complaints_about("    - {secret: topsecret}\n"),
               AllOf(HasSubstr("webhooks[0].url: is missing"), Not(HasSubstr("topsecret"))));
-  EXPECT_THAT(problems_of("    - {url: 'ftp://u:topsecret@h/'}\n"),
+  EXPECT_THAT(complaints_about("    - {url: 'ftp://u:topsecret@h/'}\n"),
               AllOf(HasSubstr("hooks.yaml:4: webhooks[0].url"), HasSubstr("http://"), Not(HasSubstr("topsecret"))));
-  EXPECT_THAT(problems_of("    - {url: 'http://h', events: [explosion]}\n"),
+  EXPECT_THAT(complaints_about("    - {url: 'http://h', events: [explosion]}\n"),
               AllOf(HasSubstr("'explosion' is no kind of event"), HasSubstr("health-change")));
-  EXPECT_THAT(problems_of("    - {url: 'http://h', atempts: 3}\n"), HasSubstr("did you mean 'attempts'?"));
-  EXPECT_THAT(problems_of("    - {url: 'http://h', attempts: 0}\n"), HasSubstr("webhooks[0].attempts"));
-  EXPECT_THAT(problems_of("    url: http://h\n"), HasSubstr("a list of maps with 'url' is expected"));
+  EXPECT_THAT(complaints_about("    - {url: 'http://h', atempts: 3}\n"), HasSubstr("did you mean 'attempts'?"));
+  EXPECT_THAT(complaints_about("    - {url: 'http://h', attempts: 0}\n"), HasSubstr("webhooks[0].attempts"));
+  EXPECT_THAT(complaints_about("    url: http://h\n"), HasSubstr("a list of maps with 'url' is expected"));
 }
 
 }  // namespace
