@@ -15,11 +15,6 @@ endif()
 add_library(polypool_warnings INTERFACE)
 target_compile_options(polypool_warnings INTERFACE -Wall -Wextra -Wpedantic -Wold-style-cast -Wcast-qual -Wextra-semi
                                                    $<$<BOOL:${POLYPOOL_WERROR}>:-Werror>)
-# The sanitizers' builds compile several files as one, which takes a third of the time. g++ then warns of what only concerns
-# headers.
-if(CMAKE_UNITY_BUILD)
-  target_compile_options(polypool_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
-endif()
 
 # polypool_library(NAME ROOMS... ): a static library of all sources of these folders of src/.
 function(polypool_library name)
