@@ -2,6 +2,8 @@
 // The socket between a session and its server, seen from beside the library that talks over it.
 #pragma once
 
+#include "driver/patient_socket.hpp"
+
 #include <polypool/environment.hpp>
 #include <polypool/error.hpp>
 #include <polypool/waits.hpp>
@@ -30,6 +32,13 @@ class server_link {
 
   [[nodiscard]] socket_ready ready(socket_interest interest) noexcept { return {descriptor_, slot_, interest}; }
 
+  /// Whether the library's next read may wait inside of recv(2); makes the socket so.
+  bool let_reads_wait(const environment& env) noexcept {
+    return may_wait_inside_call(env, longest_read) && patience_.let_reads_wait(descriptor_, slot_);
+  }
+  /// A read that might have waited gave nothing.
+  void read_in_vain() noexcept { patience_.doubt(); }
+
   /// Ends the conversation, also one that a thread waits in, and every later one. Thread-safe.
   void interrupt() noexcept;
   bool interrupted() const noexcept { return interrupted_.load(std::memory_order_relaxed); }
@@ -47,6 +56,7 @@ class server_link {
   std::string name_;
   int descriptor_ = -1;
   socket_slot slot_;
+  patient_socket patience_;
   bool broken_ = false;
   std::atomic<bool> interrupted_ = false;
 };

@@ -18,7 +18,11 @@ session::session(connection_ptr connection, settings how, const endpoint& where)
       where_(where),
       cache_(where.statement_cache) {
   link_.attach(mysql_get_socket(raw_));
-  if (mysql_get_ssl_cipher(raw_) != nullptr) call_.expect_tls();
+  if (mysql_get_ssl_cipher(raw_) != nullptr) {
+    call_.expect_tls();
+  } else {
+    reads_.attach(raw_);
+  }
 }
 
 session::~session() {

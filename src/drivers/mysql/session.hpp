@@ -7,6 +7,7 @@
 #include "drivers/mysql/errors.hpp"
 #include "drivers/mysql/native.hpp"
 #include "drivers/mysql/parameters.hpp"
+#include "drivers/mysql/patient_reads.hpp"
 #include "drivers/mysql/rows.hpp"
 #include "drivers/mysql/settings.hpp"
 #include "drivers/mysql/statement_kind.hpp"
@@ -129,6 +130,7 @@ class session final : public sql_session {
   task<bool> replicates(std::optional<duration>& lag);
   void drop_statements() noexcept;
 
+  patient_reads reads_;  // the connection points here, and so goes first
   connection_ptr connection_;
   MYSQL* raw_;
   server_link link_;

@@ -138,7 +138,12 @@ task<bool> session::execute_prepared(prepared_statement& use, statement what) {
   note_kind(use.kind);
   if (!use.order.empty()) mysql_stmt_bind_param(raw, parameters_.data());
   sending(raw);
-  call_.start<mysql_stmt_execute_start, mysql_stmt_execute_cont>(raw);
+  const environment& env = co_await this_environment();
+  {
+    const patient_reads::permission waiting(reads_, link_.let_reads_wait(env));
+    call_.start<mysql_stmt_execute_start, mysql_stmt_execute_cont>(raw);
+  }
+  if (reads_.waited_in_vain()) link_.read_in_vain();
   parameters_.clear();       // the library has its own copy
   while (call_.waiting()) {  // wait(), without its coroutine: every statement comes along here
     const auto how = co_await link_.ready(call_.interest());

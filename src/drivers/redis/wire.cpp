@@ -300,16 +300,18 @@ task<void> wire::drive(ticket& mine, step now, bool late) {
         }
       }
     } else if (now == step::read) {
-      const bool inside = wait_first && patient && may_wait_inside_call(env, longest_read);
-      if (inside) {
-        let_reads_wait();
-      } else if (wait_first) {
-        nonblocking_ = true;  // event loops make it so
+      const bool inside = wait_first && patient && may_wait_inside_call(env, longest_read) &&
+                          patience_.let_reads_wait(descriptor(), reader_slot_);
+      if (!inside && wait_first) {
+        patience_.doubt();
         how = co_await socket_ready(descriptor(), reader_slot_, socket_interest::read);
       }
       if (how == wait_result::ready) {
         const bool nothing = read_some(inside ? 0 : MSG_DONTWAIT) == outcome::would_block;
-        if (inside && nothing) patient = false;
+        if (inside && nothing) {
+          patient = false;
+          patience_.doubt();
+        }
         wait_first = nothing || !more_likely_;
         now = deliver(mine);
         continue;

@@ -2,6 +2,7 @@
 // One connection to a Redis server, shared by any number of callers at once.
 #pragma once
 
+#include "driver/patient_socket.hpp"
 #include "driver/resp_parser.hpp"
 #include "drivers/redis/tls.hpp"
 
@@ -36,9 +37,6 @@ class socket_descriptor {
  private:
   int value_ = -1;
 };
-
-/// After this time a read returns with or without bytes.
-inline constexpr auto longest_read = std::chrono::milliseconds(200);
 
 /// What a wire begins with.
 struct wire_parts {
@@ -146,7 +144,6 @@ class wire {
   outcome read_plain(int flags);
   outcome read_encrypted(int flags);
   bool parse(std::string_view input);
-  void let_reads_wait() noexcept;
   void look_for_goodbye() noexcept;
   error broke(std::string_view why) const;
   int writer_descriptor() noexcept;
@@ -192,7 +189,7 @@ class wire {
   std::vector<redis_reply> arrived_;
   std::optional<error> reading_failed_;
   bool more_likely_ = false;  // the last read filled its buffer
-  bool nonblocking_ = true;   // the socket, for all we know
+  patient_socket patience_;
   socket_slot reader_slot_;
 };
 

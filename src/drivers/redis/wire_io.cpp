@@ -29,11 +29,7 @@ wire::wire(wire_parts parts)
     : socket_(std::move(parts.socket)),
       tls_(std::move(parts.tls)),
       place_(std::move(parts.place)),
-      parser_(parts.limits) {
-  timeval limit{};
-  limit.tv_usec = std::chrono::microseconds(longest_read).count();
-  ::setsockopt(descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-}
+      parser_(parts.limits) {}
 
 wire::~wire() {
   // Event loops let go of a descriptor before it is closed.
@@ -167,14 +163,6 @@ bool wire::parse(std::string_view input) {
     }
   }
   return true;
-}
-
-// A lone thread waits in its read. Event loops make the socket non-blocking again when they see it.
-void wire::let_reads_wait() noexcept {
-  if (!nonblocking_) return;
-  reader_slot_.reset();  // the loop would wake up at every reply
-  const int flags = ::fcntl(descriptor(), F_GETFL);
-  nonblocking_ = flags < 0 || ::fcntl(descriptor(), F_SETFL, flags & ~O_NONBLOCK) != 0;
 }
 
 // A server that was stopped or restarted has closed an idle session long since. Seen before anything is sent, that

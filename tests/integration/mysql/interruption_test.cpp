@@ -164,6 +164,15 @@ TEST_P(mysql_interruption, closed_by_force_from_another_thread) {
   db.close();
 }
 
+// A thread waits inside of a read at first, which ends before such answers and deadlines come.
+TEST_P(mysql_interruption, answers_and_deadlines_that_take_longer_than_one_read) {
+  auto db = make_client();
+  EXPECT_EQ(db.text("SELECT SLEEP(0.5)"), "0");
+  const auto problem = failure_of(go_, with_timeout(500ms, db.executing("SELECT SLEEP(60)")));
+  EXPECT_EQ(problem.portable_code(), errc::deadline_exceeded);
+  EXPECT_EQ(db.text("SELECT 1"), "1");
+}
+
 TEST_P(mysql_interruption, destroyed_in_the_middle) {
   auto db = make_client();
   failure_of(go_, with_timeout(20ms, db.executing("SELECT SLEEP(0.5)")));

@@ -20,12 +20,12 @@ class redis_recovery : public ::testing::Test, public redis_stack {
     if (const auto reason = private_redis::why_not(); !reason.empty()) GTEST_SKIP() << reason;
     server_ = std::make_unique<private_redis>();
   }
-  redis_database make_db(std::uint16_t port = 0, std::uint32_t sessions = 4) {
+  redis_database make_db(std::uint16_t port = 0, std::uint32_t sessions = 4, std::uint32_t attempts = 100) {
     auto where = server_->address().to_endpoint("mine");
     if (port != 0) where.port = port;
     auto one = redis_connection("cache", where);
     one.overrides.max_open_conns = sessions;
-    one.overrides.retry_attempts = 100;
+    one.overrides.retry_attempts = attempts;
     make({one});
     return manager_->redis("cache");
   }
@@ -78,7 +78,7 @@ TEST_F(redis_recovery, a_restart_under_load) {
 TEST_F(redis_recovery, a_full_server) {
   server_ = std::make_unique<private_redis>(redis_lines{{"maxclients", "1"}});
   settings_.defaults.acquire_timeout = 2s;
-  auto cache = make_db();
+  auto cache = make_db(0, 4, 1);
   auto blocker = std::make_unique<redis_admin>(server_->address());
   (*blocker)({"PING"});
   const auto refused = error_of([&] { cache.ping(); });
