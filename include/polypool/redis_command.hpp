@@ -93,6 +93,7 @@ class redis_command {
  private:
   static constexpr std::size_t inside = 104;
   std::string_view body() const noexcept { return {heap_ ? heap_.get() : inline_.data(), size_}; }
+  char* room_for(std::size_t more);
   void append(std::string_view bytes);
   void take(redis_command& other) noexcept;
   redis_command& add_real(double number);

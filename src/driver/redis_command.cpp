@@ -8,28 +8,41 @@
 namespace polypool {
 namespace {
 
-// `$5\r\n`: at most one sign, 20 digits, two line ends.
-using header_text = std::array<char, 24>;
+constexpr std::size_t most_digits = 20;
 
-std::string_view header(header_text& out, char sign, std::size_t number) noexcept {
-  out[0] = sign;
-  auto* end = std::to_chars(out.data() + 1, out.data() + out.size() - 2, number).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  return {out.data(), static_cast<std::size_t>(end - out.data())};
+char* write_line_end(char* to) noexcept {
+  *to++ = '\r';
+  *to++ = '\n';
+  return to;
+}
+
+// `$5\r\n`: at most one sign, 20 digits, two line ends. @return behind it
+char* write_header(char* to, char sign, std::size_t number) noexcept {
+  *to++ = sign;
+  if (number < 10) {
+    *to++ = static_cast<char>('0' + number);
+  } else {
+    to = std::to_chars(to, to + most_digits, number).ptr;
+  }
+  return write_line_end(to);
 }
 
 }  // namespace
 
-void redis_command::append(std::string_view bytes) {
-  if (size_ + bytes.size() > capacity_) {
-    const std::size_t wanted = std::max(size_ + bytes.size(), capacity_ * 2);
+// @return where they go
+char* redis_command::room_for(std::size_t more) {
+  if (size_ + more > capacity_) [[unlikely]] {
+    const std::size_t wanted = std::max(size_ + more, capacity_ * 2);
     auto larger = std::make_unique_for_overwrite<char[]>(wanted);
     std::memcpy(larger.get(), body().data(), size_);
     heap_ = std::move(larger);
     capacity_ = wanted;
   }
-  char* const to = (heap_ ? heap_.get() : inline_.data()) + size_;
+  return (heap_ ? heap_.get() : inline_.data()) + size_;
+}
+
+void redis_command::append(std::string_view bytes) {
+  char* const to = room_for(bytes.size());
   if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   size_ += bytes.size();
 }
@@ -43,10 +56,13 @@ void redis_command::take(redis_command& other) noexcept {
 }
 
 redis_command& redis_command::add(std::string_view argument) {
-  header_text length;
-  append(header(length, '$', argument.size()));
-  append(argument);
-  append("\r\n");
+  const std::size_t digits = argument.size() < 10 ? 1 : argument.size() < 100 ? 2 : most_digits;
+  constexpr std::size_t frame = 5;  // its sign and both line ends
+  char* const begin = room_for(digits + argument.size() + frame);
+  char* to = write_header(begin, '$', argument.size());
+  if (!argument.empty()) std::memcpy(to, argument.data(), argument.size());
+  to = write_line_end(to + argument.size());
+  size_ += static_cast<std::size_t>(to - begin);
   ++count_;
   return *this;
 }
@@ -83,8 +99,8 @@ std::string_view redis_command::operator[](std::size_t index) const noexcept {
 }
 
 void redis_command::append_to(std::string& out) const {
-  header_text words;
-  out.append(header(words, '*', count_)).append(body());
+  std::array<char, 1 + most_digits + 2> words;
+  out.append(words.data(), write_header(words.data(), '*', count_)).append(body());
 }
 
 redis_batch& redis_batch::add(const redis_command& what) {
