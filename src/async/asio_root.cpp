@@ -47,8 +47,14 @@ void asio_root::start() {
 }
 
 void asio_root::post_drive() noexcept {
+  context_service& service = service_;
+  const context_service::posting post(service);  // this is not ours any more once it is posted
+  if (direct_ && !service.woken.has_many_threads()) {
+    const auto executor = *direct_;
+    if (service.woken.push(*this)) asio::post(executor, [&service] { service.drive_woken(); });
+    return;
+  }
   auto driving = [this] { drive(); };
-  const context_service::posting post(service_);  // not ours any more once it is posted
   direct_ ? asio::post(*direct_, driving) : asio::post(executor_, driving);
 }
 

@@ -34,10 +34,14 @@ class asio_root final : public scheduler {
   void offload(offloaded_call& call) override;
   const void* loop() const noexcept override { return &service_; }
 
+  /// Goes on with the tree, on the executor.
+  void drive() noexcept;
+  asio_root* next_woken() const noexcept { return next_woken_; }
+  void set_next_woken(asio_root* next) noexcept { next_woken_ = next; }
+
  private:
   enum : int { suspended, running, woken };
   void post_drive() noexcept;
-  void drive() noexcept;
   void socket_done(socket_wait& wait) noexcept;
 
   boost::asio::any_io_executor plain_;                            // for descriptors, which outlive the root
@@ -49,6 +53,7 @@ class asio_root final : public scheduler {
   task<void> body_;
   std::coroutine_handle<> next_;
   std::atomic<int> state_{woken};
+  asio_root* next_woken_ = nullptr;  // in the service's list
 };
 
 }  // namespace polypool::detail

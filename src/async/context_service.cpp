@@ -4,6 +4,7 @@
 #include "async/asio_root.hpp"
 
 #include <thread>
+#include <utility>
 
 namespace polypool::detail {
 
@@ -44,7 +45,38 @@ void registered_sockets::forget_all() noexcept {
   all.clear();
 }
 
+bool woken_roots::push(asio_root& root) noexcept {
+  asio_root* before = newest_.load(std::memory_order_relaxed);
+  do {
+    root.set_next_woken(before);
+  } while (!newest_.compare_exchange_weak(before, &root, std::memory_order_release, std::memory_order_relaxed));
+  return before == nullptr;
+}
+
+asio_root* woken_roots::take_all() noexcept {
+  const auto here = std::this_thread::get_id();
+  auto first = thread_.load(std::memory_order_relaxed);
+  if (first == std::thread::id() && thread_.compare_exchange_strong(first, here, std::memory_order_relaxed))
+    first = here;
+  if (first != here) many_threads_.store(true, std::memory_order_relaxed);
+  asio_root* in_order = nullptr;
+  for (asio_root* each = newest_.exchange(nullptr, std::memory_order_acquire); each;) {
+    asio_root* const older = each->next_woken();
+    each->set_next_woken(in_order);
+    in_order = std::exchange(each, older);
+  }
+  return in_order;
+}
+
 boost::asio::execution_context::id context_service::id;
+
+void context_service::drive_woken() noexcept {
+  for (asio_root* each = woken.take_all(); each;) {
+    asio_root* const next = each->next_woken();  // its end may be the end of it
+    each->drive();
+    each = next;
+  }
+}
 
 void context_service::add(asio_root& root) {
   const std::scoped_lock lock(mutex_);

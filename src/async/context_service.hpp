@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unordered_set>
 
 namespace polypool::detail {
@@ -51,6 +52,23 @@ class registration {
 
 class asio_root;
 
+/// Roots that were woken, until the context's thread runs them: all that are there at once, since many wake at a time
+/// and to post each of them costs more than a switch of tasks. Lock-free.
+class woken_roots {
+ public:
+  /// @return true when it is the first one, and its caller has to post a run of take_all()
+  bool push(asio_root& root) noexcept;
+  /// All of them, in the order in which they were woken; linked by next_woken().
+  asio_root* take_all() noexcept;
+  /// Where several threads run the context, each root is better posted by itself, or one thread would have them all.
+  bool has_many_threads() const noexcept { return many_threads_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<asio_root*> newest_{nullptr};
+  std::atomic<std::thread::id> thread_{};  // the first that took any
+  std::atomic<bool> many_threads_{false};
+};
+
 class context_service final : public boost::asio::execution_context::service {
  public:
   using key_type = context_service;
@@ -60,6 +78,9 @@ class context_service final : public boost::asio::execution_context::service {
   timer_thread timers;
   const std::shared_ptr<registered_sockets> sockets = std::make_shared<registered_sockets>();
   worker_threads workers;
+  woken_roots woken;
+  /// Runs the woken ones.
+  void drive_woken() noexcept;
   void add(asio_root& root);
   void remove(asio_root& root) noexcept;
 

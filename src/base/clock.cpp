@@ -8,32 +8,65 @@ namespace polypool {
 
 bool timer_queue::arm(timer& item, time_point when) {
   const std::scoped_lock lock(mutex_);
-  if (item.index_ != timer::unarmed) remove_at(item.index_);
-  item.when_ = when;
-  heap_.push_back(&item);
-  item.index_ = heap_.size() - 1;
-  sift_up(item.index_);
-  return heap_.front() == &item;
+  unlink(item);
+  if (line_end_ == nullptr || line_end_->when_ <= when) {
+    item.when_ = when;
+    append(item);
+  } else {
+    heap_.push_back(&item);
+    item.when_ = when;
+    sift_up(heap_.size() - 1);
+  }
+  return first() == &item;
 }
 
 void timer_queue::disarm(timer& item) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (item.index_ != timer::unarmed) remove_at(item.index_);
+  unlink(item);
 }
 
 time_point timer_queue::fire(time_point now) noexcept {
   const std::scoped_lock lock(mutex_);
-  while (!heap_.empty() && heap_.front()->when_ <= now) {
-    timer* due = heap_.front();
-    remove_at(0);
+  timer* due = first();
+  for (; due && due->when_ <= now; due = first()) {
+    unlink(*due);
     due->expired();
   }
-  return heap_.empty() ? no_deadline : heap_.front()->when_;
+  return due ? due->when_ : no_deadline;
 }
 
 time_point timer_queue::earliest() const noexcept {
   const std::scoped_lock lock(mutex_);
-  return heap_.empty() ? no_deadline : heap_.front()->when_;
+  const timer* const next = first();
+  return next ? next->when_ : no_deadline;
+}
+
+timer* timer_queue::first() const noexcept {
+  if (heap_.empty()) return line_begin_;
+  const bool line_first = line_begin_ && line_begin_->when_ < heap_.front()->when_;
+  return line_first ? line_begin_ : heap_.front();
+}
+
+void timer_queue::unlink(timer& item) noexcept {
+  if (item.index_ == timer::in_line) {
+    leave_line(item);
+  } else if (item.index_ != timer::unarmed) {
+    remove_at(item.index_);
+  }
+}
+
+void timer_queue::append(timer& item) noexcept {
+  item.index_ = timer::in_line;
+  item.before_ = line_end_;
+  item.after_ = nullptr;
+  (line_end_ ? line_end_->after_ : line_begin_) = &item;
+  line_end_ = &item;
+}
+
+void timer_queue::leave_line(timer& item) noexcept {
+  item.index_ = timer::unarmed;
+  (item.before_ ? item.before_->after_ : line_begin_) = item.after_;
+  (item.after_ ? item.after_->before_ : line_end_) = item.before_;
 }
 
 void timer_queue::place(std::size_t index, timer* item) noexcept {
