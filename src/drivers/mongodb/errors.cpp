@@ -63,8 +63,8 @@ std::string_view hint_for(network::problem_kind kind) noexcept {
     case network::problem_kind::tls:
       return "check tls_ca_file, the host's name, and whether the server speaks TLS at this port";
     case network::problem_kind::broken:
-      return "a server that wants TLS closes connections without it, and one that has none those with it: check "
-             "sslmode";
+      return "a server closes new connections when it has no room for more (net.maxIncomingConnections), and when one "
+             "side speaks TLS and the other does not (sslmode)";
     case network::problem_kind::silent:
       return "check the address, the network and firewalls, and whether the server is frozen";
   }
