@@ -120,6 +120,7 @@ error server_error(int server_code, std::string_view words, const bson_t* reply)
   if (server_code == 13 && words.contains("requires authentication")) code = errc::authentication_failed;
   error problem(code, words);
   problem.with_native_code(server_code).with_server_message(words).with_hint(hint_for(server_code));
+  if (code == errc::authentication_failed) problem.with_hint("configure a user and its password");
   if (server_leaves(server_code)) problem.with_poisoned_session().with_disposition(retryable_elsewhere);
   if (code == errc::connection_lost && !server_leaves(server_code)) problem.with_disposition(retryable_elsewhere);
   if (code == errc::deadline_exceeded) problem.with_disposition(retryable);  // the server ended it
@@ -197,7 +198,8 @@ error connect_error(const bson_error_t& problem, const network& connections, std
   if (connections.problems().empty()) {
     error out(errc::connect_failed, at + words);
     if (words.contains("SRV")) return out.with_hint("check the name, and its records in DNS");
-    return out.with_hint(hint_for(network::problem_kind::broken));
+    if (words.contains("closed")) return out.with_hint(hint_for(network::problem_kind::broken));
+    return out.with_hint("with `replica_set`: is the server a member of a set of that name, and is the set initiated?");
   }
   const auto& first = connections.problems().begin()->second;
   error out(errc::connect_failed, at + redact(connections.describe_problems(), password));

@@ -110,6 +110,7 @@ TEST_P(mongodb_replica_set, the_wrong_set) {
   there.connect_timeout = 2s;
   const auto problem = failure_of(go_, mongodb::make_driver()->connect(there));
   EXPECT_EQ(problem.portable_code(), errc::connect_failed) << problem.what();
+  EXPECT_NE(problem.hint().find("replica_set"), std::string::npos) << problem.what();
 }
 
 TEST_P(mongodb_replica_set, roles) {

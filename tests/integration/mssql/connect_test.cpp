@@ -46,6 +46,7 @@ TEST_P(mssql_connect, nobody_listens) {
   EXPECT_EQ(problem.portable_code(), errc::connect_failed);
   EXPECT_EQ(problem.disposition(), disposition::retryable_elsewhere);
   EXPECT_NE(problem.cause().find("127.0.0.1:" + std::to_string(to.port)), std::string::npos) << problem.what();
+  EXPECT_NE(problem.hint().find("`host`"), std::string::npos) << problem.what();
   to.host = "no-such-host.invalid";
   EXPECT_EQ(refused(to).portable_code(), errc::connect_failed);
 }

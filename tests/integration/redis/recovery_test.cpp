@@ -100,6 +100,28 @@ TEST_F(redis_recovery, a_full_server) {
   }));
 }
 
+// Whoever waits for a session is told where it was to be opened, and how far that came.
+TEST_F(redis_recovery, a_server_that_hangs_is_named) {
+  tcp_gate gate("127.0.0.1", server_->address().port);
+  gate.blackhole();
+  for (const auto mode : {tls_mode::disable, tls_mode::require}) {
+    auto where = server_->address().to_endpoint("mine");
+    where.port = gate.port();
+    where.tls = mode;
+    auto one = redis_connection("cache", where);
+    one.overrides.retry_attempts = 1;
+    one.overrides.connect_timeout = 100ms;
+    make({one});
+    const auto problem = caught([&] { manager_->redis("cache").with(call{}.timeout(5s)).ping(); });
+    EXPECT_EQ(problem.portable_code(), errc::connect_failed) << problem.what();
+    EXPECT_THAT(problem.what(), HasSubstr("cannot connect to Redis at 127.0.0.1:" + std::to_string(gate.port())));
+    EXPECT_THAT(problem.what(), HasSubstr("100ms"));
+    if (mode == tls_mode::require) {
+      EXPECT_THAT(problem.what(), HasSubstr("TLS"));
+    }
+  }
+}
+
 // A call that gives up on a hung server leaves its session; the next one gets another.
 TEST_F(redis_recovery, a_hung_session_is_left_behind) {
   tcp_gate gate("127.0.0.1", server_->address().port);
