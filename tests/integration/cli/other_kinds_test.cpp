@@ -54,6 +54,16 @@ TEST_F(cli_redis, what_was_meant_for_another_kind_of_database) {
   EXPECT_THAT(polypool({"query", "cache", "GTE a"}).err, HasSubstr("ERR unknown command"));
 }
 
+TEST_F(cli_redis, check_asks_the_drivers) {
+  write("polypool.yaml",
+        "polypool:\n  connections:\n    cache: {type: redis, host: 127.0.0.1, options: {protocl: 3}}\n"
+        "    main: {type: mysql, host: 127.0.0.1, database: x, options: {charset: latin1}}\n");
+  const auto found = polypool({"check"});
+  EXPECT_EQ(found.status, 2);
+  EXPECT_THAT(found.out, HasSubstr("connections.cache: option 'protocl' of a Redis connection is not known"));
+  EXPECT_THAT(found.out, HasSubstr("connections.main: option 'charset' of a MySQL connection can only be utf8mb4"));
+}
+
 TEST_F(cli_redis, health_shows_version_and_role) {
   EXPECT_THAT(output({"health"}), ::testing::MatchesRegex("NAME +TYPE +VERSION +ROLE +HEALTH +LATENCY +DETAIL\n"
                                                           "cache +redis +[0-9.]+ +primary +healthy .*\n"));
