@@ -49,7 +49,9 @@ std::int64_t as_int64(const boost::json::value& value);
 double as_double(const boost::json::value& value);
 /// A decimal's text; integers too.
 std::string as_decimal(const boost::json::value& value);
+/// Bytes of any subtype.
 bytes as_binary(const boost::json::value& value);
+/// A UUID: binary of subtype 4, 16 bytes.
 polypool::uuid as_uuid(const boost::json::value& value);
 
 }  // namespace polypool::bson

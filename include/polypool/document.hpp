@@ -76,19 +76,25 @@ struct document_write {
   boost::json::value change;  ///< the document to insert or put in place, the update or its pipeline
   document options;           ///< `upsert`, `hint`, `collation`, `arrayFilters` …
 
+  /// Inserts a document.
   static document_write insert(document what) { return {action_type::insert, {}, std::move(what), {}}; }
+  /// Changes the first document that matches. @param update operators, or a pipeline
   static document_write update_one(document filter, boost::json::value update, document options = {}) {
     return {action_type::update_one, std::move(filter), std::move(update), std::move(options)};
   }
+  /// Changes all documents that match.
   static document_write update_many(document filter, boost::json::value update, document options = {}) {
     return {action_type::update_many, std::move(filter), std::move(update), std::move(options)};
   }
+  /// Puts a document in the place of the first that matches.
   static document_write replace_one(document filter, document replacement, document options = {}) {
     return {action_type::replace_one, std::move(filter), std::move(replacement), std::move(options)};
   }
+  /// Deletes the first document that matches.
   static document_write delete_one(document filter, document options = {}) {
     return {action_type::delete_one, std::move(filter), nullptr, std::move(options)};
   }
+  /// Deletes all documents that match.
   static document_write delete_many(document filter, document options = {}) {
     return {action_type::delete_many, std::move(filter), nullptr, std::move(options)};
   }
@@ -125,12 +131,14 @@ class document_write_error : public error {
     int native_code = 0;    ///< the server's
     std::string message;
   };
+  /// @param cause what the caller gets to read @param outcome, failures what happened to each
   document_write_error(const error& cause, write_outcome outcome, std::vector<failure> failures)
       : error(cause),
         outcome_(std::make_shared<write_outcome>(std::move(outcome))),
         failures_(std::make_shared<std::vector<failure>>(std::move(failures))) {}
   /// What the others came to. `inserted_ids` has those of documents that were inserted.
   const write_outcome& outcome() const noexcept { return *outcome_; }
+  /// Those that failed, by their place in the list.
   const std::vector<failure>& failures() const noexcept { return *failures_; }
 
  private:
@@ -161,9 +169,11 @@ class document_session : public session {
   /// Begins a transaction: everything this session runs is part of it from now on. Asks the server nothing yet.
   /// Throws `unsupported` where there are none (a server that is not part of a replica set).
   virtual void begin_transaction(const document_transaction_options& options) = 0;
-  /// Throws in_doubt when nobody knows.
+  /// Makes what it did lasting. Throws in_doubt when the connection broke so that nobody knows.
   virtual task<void> commit_transaction() = 0;
+  /// Ends it as if it had not been.
   virtual task<void> abort_transaction() = 0;
+  /// Whether one has begun and has not ended.
   virtual bool in_transaction() const noexcept = 0;
 };
 

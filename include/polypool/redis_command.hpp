@@ -31,6 +31,7 @@ class redis_command {
     add(name);
     (add(arguments), ...);
   }
+  /// Leaves the other one empty.
   redis_command(redis_command&& other) noexcept { take(other); }
   redis_command(const redis_command& other) {
     append(other.body());
@@ -42,12 +43,17 @@ class redis_command {
   }
   redis_command& operator=(const redis_command& other) { return *this = redis_command(other); }
 
+  /// Adds one word, as it is: any bytes.
   redis_command& add(std::string_view argument);
+  /// Adds text that ends at its zero byte.
   redis_command& add(const char* argument) { return add(std::string_view(argument)); }
+  /// Adds text, zero bytes included.
   redis_command& add(const std::string& argument) { return add(std::string_view(argument)); }
+  /// Adds bytes.
   redis_command& add(std::span<const std::byte> argument) {
     return add(std::string_view(reinterpret_cast<const char*>(argument.data()), argument.size()));
   }
+  /// Adds a whole number in decimal digits.
   template <std::integral T>
   redis_command& add(T number) {
     static_assert(!std::same_as<T, bool> && !std::same_as<T, char>, "Redis has no such argument; write what is meant");
@@ -60,7 +66,7 @@ class redis_command {
   redis_command& add(T number) {
     return add_real(static_cast<double>(number));
   }
-  /// Each element of a range; both parts of a pair.
+  /// Adds each element of a range.
   template <std::ranges::input_range R>
     requires(!std::convertible_to<const R&, std::string_view> &&
              !std::convertible_to<const R&, std::span<const std::byte>>)
@@ -68,6 +74,7 @@ class redis_command {
     for (const auto& each : arguments) add(each);
     return *this;
   }
+  /// Adds both parts, one after the other.
   template <class A, class B>
   redis_command& add(const std::pair<A, B>& both) {
     return add(both.first).add(both.second);
@@ -80,6 +87,7 @@ class redis_command {
   std::size_t size() const noexcept { return count_; }
   /// A word, from 0; empty beyond the last. Takes O(index).
   std::string_view operator[](std::size_t index) const noexcept;
+  /// The first word.
   std::string_view name() const noexcept {
     const std::string_view all = body();
     return all.size() > 4 && all[2] == '\r' ? all.substr(4, static_cast<std::size_t>(all[1] - '0')) : (*this)[0];
@@ -124,9 +132,11 @@ struct redis_traces {
   bool watches = false;      ///< WATCH without UNWATCH or the end of a transaction
   bool database = false;     ///< SELECT
   bool other = false;        ///< CLIENT SETNAME, AUTH, READONLY …
+  /// Whether there is anything to clean up.
   bool any() const noexcept { return transaction || watches || database || other; }
   /// What comes after.
   void note(const redis_command& what) noexcept;
+  /// What both leave together.
   redis_traces& operator|=(const redis_traces& more) noexcept {
     transaction |= more.transaction;
     watches |= more.watches;
@@ -139,10 +149,13 @@ struct redis_traces {
 /// Several commands that go to the server in one piece, with nobody else's between them.
 class redis_batch {
  public:
+  /// Adds one command behind the others.
   redis_batch& add(const redis_command& what);
   /// All of another one.
   redis_batch& append(const redis_batch& more);
+  /// How many commands it has.
   std::size_t size() const noexcept { return ends_.size(); }
+  /// Whether it has none.
   bool empty() const noexcept { return ends_.empty(); }
   /// The strongest effect of a command in it.
   redis_effect effect() const noexcept { return effect_; }

@@ -27,7 +27,9 @@ namespace polypool {
 /// A Lua script with its digest, made once and run often. Cheap to copy.
 class redis_script {
  public:
+  /// @param text the script; its digest is computed here, no server is asked
   explicit redis_script(std::string text);
+  /// What EVAL is sent.
   const std::string& text() const noexcept { return both_->text; }
   /// What EVALSHA calls it by: 40 hexadecimal digits.
   const std::string& digest() const noexcept { return both_->digest; }
@@ -63,6 +65,7 @@ class redis_database final : public redis_operations {
   redis_transaction watch(const Keys&... keys) {
     return watch_now(redis_command("WATCH", keys...));
   }
+  /// watch() as a task.
   template <class... Keys>
   task<redis_transaction> async_watch(const Keys&... keys) {
     return watch_later(redis_command("WATCH", keys...));
@@ -74,6 +77,7 @@ class redis_database final : public redis_operations {
   redis_reply eval(const redis_script& script, const std::vector<std::string>& keys, const Arguments&... arguments) {
     return eval_now(script, script_arguments(keys, arguments...));
   }
+  /// eval() as a task.
   template <class... Arguments>
   task<redis_reply> async_eval(redis_script script, const std::vector<std::string>& keys,
                                const Arguments&... arguments) {
@@ -90,25 +94,33 @@ class redis_database final : public redis_operations {
   /// Messages, on a session of its own, from the moment it is asked for them; goes on after the session was lost.
   redis_subscription subscribe(std::vector<std::string> channels, std::vector<std::string> patterns = {}) const;
 
-  // What waits on the server for somebody else, each on a session of its own. Not limited by query_timeout: `wait` is
-  // what the server may take (0: as long as the caller's deadline lets it), and whoever gives up earlier loses nothing.
+  /// BLPOP: takes the first value of the first of these lists that has one, and waits while all are empty. On a session
+  /// of its own; not limited by query_timeout. Whoever gives up earlier loses nothing.
+  /// @param wait what the server may take; 0: as long as the caller's deadline lets it
+  /// @return the list's key and the value; nothing when none came in time
   std::optional<std::pair<std::string, std::string>> blpop(const std::vector<std::string>& keys,
                                                            std::chrono::milliseconds wait);
+  /// BRPOP: takes the last value of the first of these lists that has one. @return as blpop()
   std::optional<std::pair<std::string, std::string>> brpop(const std::vector<std::string>& keys,
                                                            std::chrono::milliseconds wait);
-  /// @param from_end, to_end "LEFT" or "RIGHT"
+  /// BLMOVE: moves a value from one list to another, and waits while there is none, like blpop().
+  /// @param from_end, to_end "LEFT" or "RIGHT" @return the value; nothing when none came in time
   std::optional<std::string> blmove(std::string_view source, std::string_view target, std::string_view from_end,
                                     std::string_view to_end, std::chrono::milliseconds wait);
+  /// blpop() as a task.
   task<std::optional<std::pair<std::string, std::string>>> async_blpop(const std::vector<std::string>& keys,
                                                                        std::chrono::milliseconds wait);
+  /// brpop() as a task.
   task<std::optional<std::pair<std::string, std::string>>> async_brpop(const std::vector<std::string>& keys,
                                                                        std::chrono::milliseconds wait);
+  /// blmove() as a task.
   task<std::optional<std::string>> async_blmove(std::string_view source, std::string_view target,
                                                 std::string_view from_end, std::string_view to_end,
                                                 std::chrono::milliseconds wait);
 
   /// Borrows a session from the same pool, for whoever needs one alone: `db.lease().key_value()`.
   polypool::lease lease(std::source_location where = std::source_location::current());
+  /// lease() as a task.
   task<polypool::lease> async_lease(std::source_location where = std::source_location::current());
 
  private:

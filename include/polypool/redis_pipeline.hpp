@@ -33,16 +33,22 @@ struct redis_slot {
 /// What several commands answered, in their order.
 class redis_replies {
  public:
+  /// None.
   redis_replies() noexcept = default;
+  /// Made by hand, for tests.
   explicit redis_replies(std::vector<redis_reply> all) noexcept : all_(std::move(all)) {}
+  /// How many there are: one for each command.
   std::size_t size() const noexcept { return all_.size(); }
+  /// An answer as it came; the server's complaint too. @pre index < size()
   const redis_reply& operator[](std::size_t index) const noexcept { return all_[index]; }
   /// The answer of one command. Throws what the server said about this one.
   template <class T>
   T get(redis_slot<T> slot) const {
     return all_.at(slot.index).template as<T>();
   }
+  /// For `for (const redis_reply& each : replies)`.
   auto begin() const noexcept { return all_.begin(); }
+  /// Behind the last one.
   auto end() const noexcept { return all_.end(); }
 
  private:
@@ -58,11 +64,14 @@ class redis_collector {
     commands_.add(what.command);
     return {commands_.size() - 1};
   }
+  /// Adds any command. @return where its answer will be
   redis_slot<redis_reply> add(const redis_command& what) {
     commands_.add(what);
     return {commands_.size() - 1};
   }
+  /// How many were added.
   std::size_t size() const noexcept { return commands_.size(); }
+  /// Whether none was.
   bool empty() const noexcept { return commands_.empty(); }
 
  protected:
@@ -77,6 +86,7 @@ class redis_pipeline final : public redis_collector {
   /// Runs them. What the server complains about shows where the answer is asked for; a transaction that it refuses as a
   /// whole throws transaction_aborted.
   redis_replies run() const;
+  /// run() as a task.
   task<redis_replies> async_run() const;
 
  private:
@@ -101,10 +111,12 @@ class redis_transaction final : public redis_operations, public redis_collector 
 
   /// Watches one key more. Throws when commit() or discard() ended it.
   void watch(std::string_view key);
+  /// watch() as a task.
   task<void> async_watch(std::string_view key);
   /// Runs what was added. @return nothing when a watched key was changed meanwhile: then nothing happened
   /// Throws transaction_aborted when the server refuses one of the commands; in_doubt when the connection broke.
   std::optional<redis_replies> commit();
+  /// commit() as a task.
   task<std::optional<redis_replies>> async_commit();
   /// Gives the session back without doing anything.
   void discard() noexcept;

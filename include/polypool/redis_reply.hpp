@@ -65,13 +65,18 @@ struct redis_cast;
 /// it is and unchanged.
 class redis_value {
  public:
+  /// For those who take replies apart. @param node a value, its elements behind it @param bytes what texts point into
   redis_value(const detail::redis_node* node, const char* bytes) noexcept : node_(node), bytes_(bytes) {}
 
+  /// Which of RESP3's types it has.
   redis_type type() const noexcept { return node_->type; }
+  /// Whether the server said that there is nothing.
   bool is_null() const noexcept { return type() == redis_type::null; }
+  /// Whether it is a complaint of the server; text() has it.
   bool is_error() const noexcept { return type() == redis_type::error; }
   /// A string of any sort, a big number or an error.
   bool is_text() const noexcept { return type() >= redis_type::big_number && type() <= redis_type::error; }
+  /// An array, map, set or push: what has elements.
   bool is_aggregate() const noexcept { return type() >= redis_type::array; }
 
   /// The bytes of a text; empty for anything else.
@@ -92,6 +97,7 @@ class redis_value {
 
   /// How many elements an aggregate has; a map has two for each pair. 0 for anything else.
   std::size_t size() const noexcept { return is_aggregate() ? node_->length : 0; }
+  /// Whether it has no elements.
   bool empty() const noexcept { return size() == 0; }
   /// An element, from 0. O(1) where no element is an aggregate, else O(index).
   /// @pre index < size()
@@ -128,7 +134,9 @@ class redis_value {
     const detail::redis_node* node_ = nullptr;
     const char* bytes_ = nullptr;
   };
+  /// The first element.
   iterator begin() const noexcept { return {node_ + 1, bytes_}; }
+  /// Behind the last element.
   iterator end() const noexcept { return is_aggregate() ? iterator(node_ + node_->span, bytes_) : begin(); }
 
   /// As a C++ type: std::string, std::string_view, integers, double, bool, std::optional (null becomes nothing),
@@ -145,6 +153,7 @@ class redis_value {
 
   /// For those who take replies apart: where this value stands.
   const detail::redis_node& node() const noexcept { return *node_; }
+  /// What its texts point into.
   const char* bytes() const noexcept { return bytes_; }
 
  private:
@@ -166,17 +175,26 @@ class redis_reply {
 
   /// Made by hand, for tests and for whoever answers as a server.
   static redis_reply of_text(redis_type type, std::string text);
+  /// An integer, by hand.
   static redis_reply of_integer(std::int64_t number) noexcept;
+  /// A real, by hand.
   static redis_reply of_real(double number) noexcept;
+  /// A boolean, by hand.
   static redis_reply of_boolean(bool flag) noexcept;
+  /// An aggregate, by hand.
   /// @param type array, map (keys and values in turn), set or push
   static redis_reply of_elements(redis_type type, const std::vector<redis_reply>& elements);
   /// A value inside of another reply, with all that is in it.
   static redis_reply copy_of(const redis_value& value);
 
+  /// Its value; valid as long as the reply stays where it is.
   redis_value value() const noexcept { return {nodes_.empty() ? &root_ : nodes_.data(), bytes_.data()}; }
+  /// The same.
   operator redis_value() const noexcept { return value(); }  // NOLINT: a reply is its value
 
+  /// @name What its value is
+  /// Each does what redis_value does under the same name.
+  /// @{
   redis_type type() const noexcept { return value().type(); }
   bool is_null() const noexcept { return value().is_null(); }
   bool is_error() const noexcept { return value().is_error(); }
@@ -201,6 +219,7 @@ class redis_reply {
   T as() && {
     return detail::redis_cast<T>::of(std::move(*this));
   }
+  /// @}
 
   /// What it takes in memory, about.
   std::size_t size_in_bytes() const noexcept {

@@ -28,6 +28,7 @@ class redis_scan {
 
   /// The next item; nothing at the end.
   std::optional<std::string> next();
+  /// next() as a task.
   task<std::optional<std::string>> async_next();
 
   /// For `for (const std::string& key : db.scan())`.
@@ -48,7 +49,9 @@ class redis_scan {
     redis_scan* source_;
     std::optional<std::string> current_;
   };
+  /// Fetches the first item. To be called once: it goes on where next() is.
   iterator begin() { return iterator(this); }
+  /// The end: nothing came any more.
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:

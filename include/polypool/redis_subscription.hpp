@@ -38,22 +38,31 @@ class redis_subscription {
 
   /// Subscribes now, and returns once the server has confirmed. receive() does so by itself.
   void start();
+  /// start() as a task.
   task<void> async_start();
   /// The next message. Waits without limit of its own: the caller's deadline and stop token count; nothing is lost by
   /// them. After a lost session it tries again until it works, the caller's time is over, or the error is permanent.
   redis_message receive();
+  /// receive() as a task.
   task<redis_message> async_receive();
   /// Waits at most this long; nothing when no message came.
   std::optional<redis_message> receive_for(duration limit);
 
-  /// Adds channels or patterns, takes some away. In force on the server once receive() has read on.
+  /// SUBSCRIBE: adds channels. In force on the server once receive() has read on; so are the others.
   void subscribe(std::vector<std::string> channels);
+  /// PSUBSCRIBE: adds glob patterns.
   void psubscribe(std::vector<std::string> patterns);
+  /// UNSUBSCRIBE: takes channels away; those that are not there do not matter.
   void unsubscribe(std::vector<std::string> channels);
+  /// PUNSUBSCRIBE: takes patterns away.
   void punsubscribe(std::vector<std::string> patterns);
+  /// subscribe() as a task.
   task<void> async_subscribe(std::vector<std::string> channels);
+  /// psubscribe() as a task.
   task<void> async_psubscribe(std::vector<std::string> patterns);
+  /// unsubscribe() as a task.
   task<void> async_unsubscribe(std::vector<std::string> channels);
+  /// punsubscribe() as a task.
   task<void> async_punsubscribe(std::vector<std::string> patterns);
 
   /// How often its session was lost: whoever keeps something up to date by messages has to look again then.

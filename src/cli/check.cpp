@@ -4,17 +4,33 @@
 #include "cli/exit_codes.hpp"
 #include "cli/table.hpp"
 #include "config/target.hpp"
+#include "with_all_drivers/check_endpoint.hpp"
 
 #include <iostream>
 #include <unistd.h>
 
 namespace polypool::cli {
+namespace {
+
+// What the drivers would say when they connect.
+void check_with_drivers(const config::settings& settings, std::vector<config::problem>& problems) {
+  for (const auto& each : settings.connections) {
+    try {
+      check_endpoint(each);
+    } catch (const error& wrong) {
+      problems.push_back({.file = {}, .line = 0, .field = "connections." + each.name, .what = wrong.cause()});
+    }
+  }
+}
+
+}  // namespace
 
 int check(const arguments& given) {
   const auto out = terminal::of(STDOUT_FILENO);
   try {
     const auto found = find_configuration(given.text.empty() ? given.config : given.text);
-    const auto problems = config::validate(found.settings);
+    auto problems = config::validate(found.settings);
+    check_with_drivers(found.settings, problems);
     if (!problems.empty()) throw config::configuration_error(problems);
     const auto& all = found.settings.connections;
     std::cout << found.origin << ": " << out.paint("good", style::green) << ", " << all.size()

@@ -7,6 +7,7 @@
 #include "cli/output.hpp"
 #include "cli/parameters.hpp"
 #include "cli/reply_writer.hpp"
+#include "cli/wrong_kind.hpp"
 
 #include <polypool/key_value.hpp>
 #include <polypool/manager.hpp>
@@ -78,6 +79,7 @@ T run_within(const arguments& given, const config::settings& settings, task<T> w
 }
 
 void query_sql(manager& mgr, const arguments& given) {
+  refuse_document(given.name, mgr.get(given.name).type(), given.text);
   auto db = open_database(mgr, given);
   const bool typed = mgr.get(given.name).type() == config::database_type::sqlite && !given.all_text;
   const auto parameters = read_parameters(given.words, typed, given.null_word);
@@ -86,20 +88,37 @@ void query_sql(manager& mgr, const arguments& given) {
 }
 
 void query_redis(const lease& on, const arguments& given, const config::settings& settings) {
+  refuse_document(given.name, config::database_type::redis, given.text);
   auto words = command_words(given.text);
   words.insert(words.end(), given.words.begin(), given.words.end());
   if (words.empty()) throw command_error(usage, "a Redis command is missing", "for example: GET user:1");
   redis_command command(words.front());
   for (std::size_t i = 1; i < words.size(); ++i) command.add(words[i]);
   auto& session = dynamic_cast<key_value_session&>(on.session());
-  const auto reply = run_within(given, settings, session.execute(command));
-  write_reply(reply, given.format, std::cout);
+  try {
+    write_reply(run_within(given, settings, session.execute(command)), given.format, std::cout);
+  } catch (const error& problem) {
+    // Only what the server does not know: a module may have a command of that name.
+    const bool unknown =
+        problem.portable_code() == errc::undefined_object || problem.portable_code() == errc::parameter_count;
+    if (unknown) refuse_sql(given.name, config::database_type::redis, given.text);
+    throw;
+  }
+}
+
+// What a command that writes several documents says of those that it did not write.
+void require_written(const document& answer) {
+  const auto* failures = answer.if_contains("writeErrors");
+  if (failures == nullptr || !failures->is_array() || failures->get_array().empty()) return;
+  const auto count = failures->get_array().size();
+  throw command_error(failed, std::to_string(count) + (count == 1 ? " write" : " writes") + " of the command failed");
 }
 
 void query_documents(const lease& on, const arguments& given, const config::settings& settings) {
   if (!given.words.empty()) {
     throw command_error(usage, "a MongoDB command takes no parameters", "write all of it as one JSON object");
   }
+  refuse_sql(given.name, config::database_type::mongodb, given.text);
   const auto body = command_document(given.text);
   auto& session = dynamic_cast<document_session&>(on.session());
   const auto& database = configuration_of(settings, given.name).where.database;
@@ -107,8 +126,9 @@ void query_documents(const lease& on, const arguments& given, const config::sett
   what.database = database.empty() ? std::string_view("admin") : std::string_view(database);
   what.body = &body;
   if (!gives_cursor(body)) {
-    write_document(run_within(given, settings, session.run(what)), given.format, std::cout);
-    return;
+    const auto answer = run_within(given, settings, session.run(what));
+    write_document(answer, given.format, std::cout);
+    return require_written(answer);
   }
   const auto cursor = run_within(given, settings, session.open(what));
   const auto writer = make_document_writer(given.format, std::cout, terminal::of(STDOUT_FILENO));

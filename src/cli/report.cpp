@@ -39,6 +39,9 @@ int exit_code_for(errc code) noexcept {
       return not_found;
     case errc::invalid_configuration:
     case errc::unsupported_database:
+    case errc::not_sql_database:
+    case errc::not_mongodb:
+    case errc::not_redis:
       return usage;
     default:
       return failed;

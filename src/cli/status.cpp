@@ -33,6 +33,8 @@ std::string time_of(const json::object& from, std::string_view name) {
   const std::chrono::duration<double, std::milli> time(value->to_number<double>());
   return format_duration_short(std::chrono::round<std::chrono::nanoseconds>(time));
 }
+// A version without what the packager adds to it.
+std::string first_word(const std::string& text) { return text.substr(0, text.find(' ')); }
 cell health_cell(const std::string& health) { return {.text = health, .how = style_of_health(health)}; }
 
 std::string joined_tags(const json::object& tags) {
@@ -101,13 +103,15 @@ int health(const arguments& given) {
   const auto report = health_source(given);
   const auto& databases = object_field(report, "databases");
   bool all_healthy = !databases.empty();
-  table rows({{"NAME"}, {"TYPE"}, {"HEALTH"}, {"LATENCY", true}, {"DETAIL"}});
+  table rows({{"NAME"}, {"TYPE"}, {"VERSION"}, {"ROLE"}, {"HEALTH"}, {"LATENCY", true}, {"DETAIL"}});
   for (const auto& each : databases) {
     if (!each.value().is_object()) continue;
     const auto& one = each.value().as_object();
     all_healthy = all_healthy && flag_field(one, "healthy");
     rows.add({{printable(std::string_view(each.key()))},
               {text_field(one, "type")},
+              {first_word(text_field(one, "version"))},
+              {text_field(one, "role")},
               health_cell(text_field(one, "status")),
               {time_of(one, "latencyMs")},
               {text_field(one, "detail")}});

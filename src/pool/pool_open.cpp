@@ -130,9 +130,11 @@ task<std::unique_ptr<session>> pool_core::connect(pool_core& core, std::optional
     failure.emplace(errc::internal_error, "the driver threw something unknown");
   }
   if (failure && failure->portable_code() == errc::deadline_exceeded) {
-    error late(errc::connect_failed,
-               "the server did not answer within " + format_duration_short(core.options_.connect_timeout));
-    failure = late.with_hint("see connect_timeout, and whether the server can be reached");
+    // The driver knows where it was connecting to, and how far it came.
+    const std::string limit = format_duration_short(core.options_.connect_timeout);
+    error late(errc::connect_failed, "the server did not answer within " + limit + ": " + failure->cause());
+    failure = late.with_hint(failure->hint().empty() ? "see connect_timeout, and whether the server can be reached"
+                                                     : std::string_view(failure->hint()));
   }
   co_return fresh;
 }

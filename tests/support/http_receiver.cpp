@@ -2,9 +2,7 @@
 #include "support/http_receiver.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <cctype>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdexcept>
 #include <string_view>
@@ -41,15 +39,7 @@ received_request parse(const std::string& head) {
 
 }  // namespace
 
-http_receiver::http_receiver() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  auto* address = reinterpret_cast<sockaddr*>(&where);
-  if (::bind(listener_, address, size) != 0 || ::listen(listener_, 16) != 0) throw std::runtime_error("no port");
-  ::getsockname(listener_, address, &size);
-  port_ = ntohs(where.sin_port);
+http_receiver::http_receiver() {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -57,7 +47,6 @@ http_receiver::~http_receiver() {
   thread_.request_stop();
   thread_.join();
   for (const int each : silent_) ::close(each);
-  ::close(listener_);
 }
 
 void http_receiver::answer_with(std::vector<int> statuses) {
@@ -79,8 +68,8 @@ std::vector<received_request> http_receiver::received() const {
 std::size_t http_receiver::count() const { return received().size(); }
 
 void http_receiver::run(const std::stop_token& stop) {
-  while (readable(listener_, stop)) {
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  while (readable(listener_.get(), stop)) {
+    const int client = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (client >= 0) serve(client, stop);
   }
 }

@@ -2,6 +2,8 @@
 // A small web server that keeps what it is sent and answers as it is told.
 #pragma once
 
+#include "support/listening_socket.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -26,8 +28,8 @@ class http_receiver {
   ~http_receiver();
   http_receiver(const http_receiver&) = delete;
 
-  std::uint16_t port() const noexcept { return port_; }
-  std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  std::uint16_t port() const noexcept { return listener_.port(); }
+  std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port()) + path; }
   // The answers to the next requests, one each; 200 when there are no more. 0: closes without an answer; -1: never
   // answers.
   void answer_with(std::vector<int> statuses);
@@ -40,8 +42,7 @@ class http_receiver {
   void run(const std::stop_token& stop);
   void serve(int client, const std::stop_token& stop);
 
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
+  listening_socket listener_;
   mutable std::mutex mutex_;  // guards what follows
   std::deque<int> statuses_;
   std::vector<received_request> requests_;

@@ -6,9 +6,7 @@
 #include "drivers/mongodb/native.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <cstring>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
@@ -142,16 +140,7 @@ script_answer script_answer::batch(std::string_view name_space, std::vector<docu
 }
 
 mongodb_script::mongodb_script() {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0 || ::pipe(wake_) != 0) {
-    throw std::runtime_error("the scripted server cannot listen");
-  }
-  port_ = ntohs(address.sin_port);
+  if (::pipe(wake_) != 0) throw std::runtime_error("the scripted server cannot be woken");
   thread_ = std::jthread([this] { accept_all(); });
 }
 
@@ -164,13 +153,13 @@ mongodb_script::~mongodb_script() {
   thread_.join();
   cut_all();
   connections_.clear();  // joins
-  for (const int each : {listener_, wake_[0], wake_[1]}) ::close(each);
+  for (const int each : wake_) ::close(each);
 }
 
 endpoint mongodb_script::where() const {
   endpoint out;
   out.host = "127.0.0.1";
-  out.port = port_;
+  out.port = port();
   out.database = "scripted";
   return out;
 }
@@ -223,12 +212,12 @@ int mongodb_script::open_connections() const {
 
 void mongodb_script::accept_all() {
   for (;;) {
-    pollfd wanted[2] = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+    pollfd wanted[2] = {{listener_.get(), POLLIN, 0}, {wake_[0], POLLIN, 0}};
     if (::poll(wanted, 2, -1) < 0) continue;
     const std::scoped_lock lock(mutex_);
     if (stopping_) return;
     if (wanted[0].revents == 0) continue;
-    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int descriptor = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (descriptor < 0) continue;
     if (refuses_) {
       ::close(descriptor);
@@ -339,7 +328,7 @@ document mongodb_script::hello() const {
     out["setVersion"] = 1;
     out["secondary"] = !primary_;
     out["hosts"] = json::array(members_.begin(), members_.end());
-    out["me"] = "127.0.0.1:" + std::to_string(port_);
+    out["me"] = "127.0.0.1:" + std::to_string(port());
     if (primary_) out["primary"] = out["me"];
     out["logicalSessionTimeoutMinutes"] = 30;
     if (!last_write_.empty()) out["lastWrite"] = last_write_;

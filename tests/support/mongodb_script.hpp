@@ -3,6 +3,8 @@
 // sets, transactions, sessions), and for errors and delays on demand.
 #pragma once
 
+#include "support/listening_socket.hpp"
+
 #include <polypool/document.hpp>
 
 #include <condition_variable>
@@ -63,8 +65,8 @@ class mongodb_script {
   ~mongodb_script();
   mongodb_script(const mongodb_script&) = delete;
 
-  std::uint16_t port() const noexcept { return port_; }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::uint16_t port() const noexcept { return listener_.port(); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
   endpoint where() const;
 
   void on_command(decision decide);
@@ -92,9 +94,8 @@ class mongodb_script {
   script_answer usual(const script_request& request) const;
   document hello() const;
 
-  int listener_ = -1;
+  listening_socket listener_;
   int wake_[2] = {-1, -1};
-  std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
   decision decide_;
   std::string set_name_;

@@ -3,8 +3,6 @@
 
 #include "support/tds_session.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <system_error>
@@ -20,31 +18,19 @@ struct tds_server::connection {
 };
 
 tds_server::tds_server() {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (listener_ < 0 || ::bind(listener_, generic, size) != 0 || ::listen(listener_, 128) != 0 ||
-      ::getsockname(listener_, generic, &size) != 0) {
-    throw std::system_error(errno, std::generic_category(), "the test TDS server");
-  }
-  port_ = ntohs(address.sin_port);
   acceptor_ = std::jthread([this] { accept_all(); });
 }
 
 tds_server::~tds_server() {
-  ::shutdown(listener_, SHUT_RDWR);
+  ::shutdown(listener_.get(), SHUT_RDWR);
   acceptor_.join();
   end_all();
-  ::close(listener_);
 }
 
 polypool::endpoint tds_server::endpoint() const {
   polypool::endpoint out;
   out.host = "127.0.0.1";
-  out.port = port_;
+  out.port = port();
   out.user = user;
   out.password = secret(password);
   out.database = "test";
@@ -53,7 +39,7 @@ polypool::endpoint tds_server::endpoint() const {
 
 void tds_server::accept_all() {
   for (;;) {
-    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int descriptor = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (descriptor < 0) return;
     const std::scoped_lock lock(mutex_);
     std::erase_if(connections_, [](const auto& each) { return each->over.load(); });

@@ -2,6 +2,7 @@
 // A small SQL Server for tests: it speaks TDS 7.4 and runs simple SQL in an SQLite database.
 #pragma once
 
+#include "support/listening_socket.hpp"
 #include "support/tds_database.hpp"
 #include "support/tds_wire.hpp"
 #include "support/temporary_folder.hpp"
@@ -31,7 +32,7 @@ class tds_server {
   tds_server(const tds_server&) = delete;
   tds_server& operator=(const tds_server&) = delete;
 
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return listener_.port(); }
   /// As whom to log in, and where.
   polypool::endpoint endpoint() const;
 
@@ -65,8 +66,7 @@ class tds_server {
 
   temporary_folder folder_;
   std::string file_ = folder_.file("tds.db");
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
+  listening_socket listener_;
   std::atomic<int> most_sessions_ = 1000;
   std::atomic<bool> read_only_ = false;
   std::atomic<int> replica_behind_ = -1;

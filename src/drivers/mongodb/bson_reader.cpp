@@ -79,10 +79,12 @@ class reader {
   static json::value timestamp(const bson_iter_t* at);
   static json::value pointer(const bson_iter_t* at);
   json::value scoped_code(const bson_iter_t* at, int level);
+  json::value uncommon(const bson_iter_t* at, int level);
 
   bool canonical_;
 };
 
+// What most documents are made of; the rest is in uncommon().
 json::value reader::value(const bson_iter_t* at, int level) {
   std::uint32_t size = 0;
   switch (bson_iter_type(at)) {
@@ -100,10 +102,6 @@ json::value reader::value(const bson_iter_t* at, int level) {
       auto inner = inside(at, level);
       return elements(&inner, level + 1);
     }
-    case BSON_TYPE_BINARY:
-      return binary(at);
-    case BSON_TYPE_UNDEFINED:
-      return wrapped("$undefined", true);
     case BSON_TYPE_OID:
       return object_id(bson_iter_oid(at));
     case BSON_TYPE_BOOL:
@@ -112,36 +110,47 @@ json::value reader::value(const bson_iter_t* at, int level) {
       return date(bson_iter_date_time(at));
     case BSON_TYPE_NULL:
       return nullptr;
+    case BSON_TYPE_INT32:
+      return number(bson_iter_int32(at), "$numberInt");
+    case BSON_TYPE_INT64:
+      return number(bson_iter_int64(at), "$numberLong");
+    default:
+      return uncommon(at, level);
+  }
+}
+
+json::value reader::uncommon(const bson_iter_t* at, int level) {
+  std::uint32_t size = 0;
+  switch (bson_iter_type(at)) {
+    case BSON_TYPE_BINARY:
+      return binary(at);
+    case BSON_TYPE_DECIMAL128:
+      return decimal(at);
+    case BSON_TYPE_TIMESTAMP:
+      return timestamp(at);
     case BSON_TYPE_REGEX:
       return regex(at);
-    case BSON_TYPE_DBPOINTER:
-      return pointer(at);
     case BSON_TYPE_CODE: {
       const char* text = bson_iter_code(at, &size);
       return wrapped_text("$code", {text, size});
     }
+    case BSON_TYPE_CODEWSCOPE:
+      return scoped_code(at, level);
     case BSON_TYPE_SYMBOL: {
       const char* text = bson_iter_symbol(at, &size);
       return wrapped_text("$symbol", {text, size});
     }
-    case BSON_TYPE_CODEWSCOPE:
-      return scoped_code(at, level);
-    case BSON_TYPE_INT32:
-      return number(bson_iter_int32(at), "$numberInt");
-    case BSON_TYPE_TIMESTAMP:
-      return timestamp(at);
-    case BSON_TYPE_INT64:
-      return number(bson_iter_int64(at), "$numberLong");
-    case BSON_TYPE_DECIMAL128:
-      return decimal(at);
+    case BSON_TYPE_DBPOINTER:
+      return pointer(at);
+    case BSON_TYPE_UNDEFINED:
+      return wrapped("$undefined", true);
     case BSON_TYPE_MAXKEY:
       return wrapped("$maxKey", 1);
     case BSON_TYPE_MINKEY:
       return wrapped("$minKey", 1);
-    case BSON_TYPE_EOD:
-      break;
+    default:
+      broken_document("a member has no known type");
   }
-  broken_document("a member has no known type");
 }
 
 json::value reader::binary(const bson_iter_t* at) {

@@ -122,6 +122,9 @@ class writer {
   }
 
   bool append(const special& found, const place& at);
+  bool decimal(const std::string& text, const place& at);
+  bool binary(const special& found, const place& at);
+  bool scoped_code(const special& found, const std::string& text, const place& at);
 
   bson_t* target_;
 };
@@ -152,6 +155,28 @@ void writer::value(const json::value& source, const place& at) {
   }
 }
 
+bool writer::decimal(const std::string& text, const place& at) {
+  bson_decimal128_t number;
+  if (text.empty() || !bson_decimal128_from_string(text.c_str(), &number)) {
+    refuse(errc::invalid_argument, at, "'" + excerpt(text) + "' is not a decimal number of 34 digits");
+  }
+  return bson_append_decimal128(target_, at.name.data(), length(at.name), &number);
+}
+
+bool writer::binary(const special& found, const place& at) {
+  constexpr std::uint8_t nothing = 0;
+  return bson_append_binary(target_, at.name.data(), length(at.name), static_cast<bson_subtype_t>(found.subtype),
+                            found.data.empty() ? &nothing : found.data.data(),
+                            static_cast<std::uint32_t>(found.data.size()));
+}
+
+bool writer::scoped_code(const special& found, const std::string& text, const place& at) {
+  if (at.level > most_levels_written) refuse(errc::invalid_value, at, "documents are nested too deep");
+  bson_document scope;
+  writer(scope.get()).members(*found.scope, &at);
+  return bson_append_code_with_scope(target_, at.name.data(), length(at.name), text.c_str(), scope.get());
+}
+
 bool writer::append(const special& found, const place& at) {
   const char* const name = at.name.data();
   const int size = length(at.name);
@@ -174,31 +199,18 @@ bool writer::append(const special& found, const place& at) {
       return bson_append_int64(target_, name, size, found.integer);
     case kind::real:
       return bson_append_double(target_, name, size, found.real);
-    case kind::decimal: {
-      bson_decimal128_t number;
-      if (text.empty() || !bson_decimal128_from_string(text.c_str(), &number)) {
-        refuse(errc::invalid_argument, at, "'" + excerpt(text) + "' is not a decimal number of 34 digits");
-      }
-      return bson_append_decimal128(target_, name, size, &number);
-    }
-    case kind::binary: {
-      constexpr std::uint8_t nothing = 0;
-      return bson_append_binary(target_, name, size, static_cast<bson_subtype_t>(found.subtype),
-                                found.data.empty() ? &nothing : found.data.data(),
-                                static_cast<std::uint32_t>(found.data.size()));
-    }
+    case kind::decimal:
+      return decimal(text, at);
+    case kind::binary:
+      return binary(found, at);
     case kind::regex:
       return bson_append_regex(target_, name, size, text.c_str(), std::string(found.options).c_str());
     case kind::timestamp:
       return bson_append_timestamp(target_, name, size, found.seconds, found.increment);
     case kind::code:
       return bson_append_code(target_, name, size, text.c_str());
-    case kind::scoped_code: {
-      if (at.level > most_levels_written) refuse(errc::invalid_value, at, "documents are nested too deep");
-      bson_document scope;
-      writer(scope.get()).members(*found.scope, &at);
-      return bson_append_code_with_scope(target_, name, size, text.c_str(), scope.get());
-    }
+    case kind::scoped_code:
+      return scoped_code(found, text, at);
     case kind::symbol:
       return bson_append_symbol(target_, name, size, text.data(), length(text));
     case kind::undefined:

@@ -105,7 +105,8 @@ void channel::start_next() noexcept {
 void channel::next_address(int problem) noexcept {
   close_socket();
   if (tried_ < addresses_.size()) return start_next();
-  fail(words_of(problem), network::problem_kind::unreachable);
+  const bool closed_at_once = problem == ECONNRESET || problem == EPIPE;
+  fail(words_of(problem), closed_at_once ? network::problem_kind::broken : network::problem_kind::unreachable);
 }
 
 void channel::connected() noexcept {

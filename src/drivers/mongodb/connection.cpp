@@ -117,10 +117,17 @@ error session::hung() const {
   }
   const auto seen = network_.describe_problems();
   const std::string stage = seen.empty() ? "the server says nothing" : seen;
-  if (!own_limit_) return {errc::deadline_exceeded, at + "the deadline passed, and " + stage};
+  const std::string_view hint =
+      how_.tls.mode == tls_mode::disable
+          ? "check the address, the network and firewalls, and whether the server is frozen"
+          : "check the address, the network, whether the server is frozen, and whether it speaks TLS at this port";
+  if (!own_limit_) {
+    error late(errc::deadline_exceeded, at + "the deadline passed, and " + stage);
+    return late.with_hint(hint);
+  }
   error problem(errc::connect_failed,
                 at + "it hung for connect_timeout (" + format_duration_short(how_.connect_timeout) + "): " + stage);
-  problem.with_hint("check the address, the network and firewalls, and whether the server is frozen");
+  problem.with_hint(hint);
   return problem;
 }
 

@@ -63,8 +63,8 @@ std::string_view hint_for(network::problem_kind kind) noexcept {
     case network::problem_kind::tls:
       return "check tls_ca_file, the host's name, and whether the server speaks TLS at this port";
     case network::problem_kind::broken:
-      return "a server that wants TLS closes connections without it, and one that has none those with it: check "
-             "sslmode";
+      return "a server closes new connections when it has no room for more (net.maxIncomingConnections), and when one "
+             "side speaks TLS and the other does not (sslmode)";
     case network::problem_kind::silent:
       return "check the address, the network and firewalls, and whether the server is frozen";
   }
@@ -120,6 +120,7 @@ error server_error(int server_code, std::string_view words, const bson_t* reply)
   if (server_code == 13 && words.contains("requires authentication")) code = errc::authentication_failed;
   error problem(code, words);
   problem.with_native_code(server_code).with_server_message(words).with_hint(hint_for(server_code));
+  if (code == errc::authentication_failed) problem.with_hint("configure a user and its password");
   if (server_leaves(server_code)) problem.with_poisoned_session().with_disposition(retryable_elsewhere);
   if (code == errc::connection_lost && !server_leaves(server_code)) problem.with_disposition(retryable_elsewhere);
   if (code == errc::deadline_exceeded) problem.with_disposition(retryable);  // the server ended it
@@ -197,7 +198,8 @@ error connect_error(const bson_error_t& problem, const network& connections, std
   if (connections.problems().empty()) {
     error out(errc::connect_failed, at + words);
     if (words.contains("SRV")) return out.with_hint("check the name, and its records in DNS");
-    return out.with_hint(hint_for(network::problem_kind::broken));
+    if (words.contains("closed")) return out.with_hint(hint_for(network::problem_kind::broken));
+    return out.with_hint("with `replica_set`: is the server a member of a set of that name, and is the set initiated?");
   }
   const auto& first = connections.problems().begin()->second;
   error out(errc::connect_failed, at + redact(connections.describe_problems(), password));

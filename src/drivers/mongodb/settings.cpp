@@ -2,6 +2,7 @@
 #include "drivers/mongodb/settings.hpp"
 
 #include "base/utf8.hpp"
+#include "drivers/mongodb/check_settings.hpp"
 
 #include <polypool/duration.hpp>
 
@@ -288,5 +289,7 @@ settings read_settings(const endpoint& where) {
   make_uri(r);
   return out;
 }
+
+void check_settings(const endpoint& where) { static_cast<void>(read_settings(where)); }
 
 }  // namespace polypool::mongodb

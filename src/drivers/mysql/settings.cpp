@@ -2,6 +2,7 @@
 #include "drivers/mysql/settings.hpp"
 
 #include "base/host_port.hpp"
+#include "drivers/mysql/check_settings.hpp"
 
 #include <polypool/error.hpp>
 
@@ -197,5 +198,7 @@ std::string session_statement(const settings& how) {
   if (!how.sql_mode.empty()) out += ", sql_mode = " + literal("sql_mode", how.sql_mode);
   return out;
 }
+
+void check_settings(const endpoint& where) { static_cast<void>(read_settings(where)); }
 
 }  // namespace polypool::mysql

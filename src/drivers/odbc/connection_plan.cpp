@@ -300,6 +300,9 @@ connection_plan plan_odbc(const endpoint& where, const installation& installed) 
     if (family == driver_family::sqlite) return work.finish("'" + where.database + "'");
     return work.finish(place_of(where, family == driver_family::psqlodbc ? 5432 : 0));
   }
+  if (source.size() > 32) {  // SQL_MAX_DSN_LENGTH; unixODBC would complain of the driver's name
+    refuse("the name of the ODBC data source '" + excerpt(source) + "' is too long", "ODBC takes 32 characters");
+  }
   const std::string its_driver = installed.driver_of_source(source);
   if (its_driver.empty()) {
     refuse("there is no ODBC data source '" + excerpt(source) + "'",

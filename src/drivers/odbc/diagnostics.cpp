@@ -239,9 +239,9 @@ error connect_error(std::span<const diagnostic> found, driver_family family, std
                     const secret& password) {
   diagnostic main{"", 0, "the ODBC driver did not say why"};
   if (!found.empty()) main = found.front();
+  const bool tds = family == driver_family::freetds || family == driver_family::microsoft;
   // FreeTDS says what the server said behind its own "Unable to connect".
   for (const auto& each : found) {
-    const bool tds = family == driver_family::freetds || family == driver_family::microsoft;
     if (tds && each.native != 0 && (each.native < 20000 || each.native > 20100)) {
       main = each;
       break;
@@ -253,6 +253,9 @@ error connect_error(std::span<const diagnostic> found, driver_family family, std
   error problem(found_out.code, "cannot connect to " + std::string(place) + ": " + clean);
   problem.with_sqlstate(main.sqlstate).with_native_code(main.native).with_server_message(clean);
   problem.with_disposition(found_out.what_now).with_hint(found_out.hint);
+  if (tds && found_out.code == errc::connect_failed && found_out.hint.empty()) {
+    problem.with_hint("check `host` and `port`, and whether a SQL Server is running and listening there");
+  }
   return problem;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/postgres/rows.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -12,129 +14,46 @@ field make_field(data_type type, std::string_view text) noexcept {
   return type == data_type::bytes ? field::hex_bytes(text) : field::text(type, text);
 }
 
+// Numbers are fixed in PostgreSQL's catalog (pg_type.dat), and stand in their order.
+struct type_row {
+  Oid oid;
+  data_type type;
+};
+constexpr std::array types{
+    type_row{16, data_type::boolean},     type_row{17, data_type::bytes},
+    type_row{18, data_type::text},                                           // "char"
+    type_row{19, data_type::text},                                           // name
+    type_row{20, data_type::integer},                                        // int8
+    type_row{21, data_type::integer},                                        // int2
+    type_row{23, data_type::integer},                                        // int4
+    type_row{25, data_type::text},        type_row{26, data_type::integer},  // oid
+    type_row{114, data_type::json},       type_row{700, data_type::real},    // float4
+    type_row{701, data_type::real},                                          // float8
+    type_row{705, data_type::text},                                          // unknown: a literal without a type
+    type_row{1042, data_type::text},                                         // bpchar
+    type_row{1043, data_type::text},                                         // varchar
+    type_row{1082, data_type::date},      type_row{1083, data_type::time},
+    type_row{1114, data_type::timestamp}, type_row{1184, data_type::timestamp_tz},
+    type_row{1186, data_type::interval},  type_row{1700, data_type::numeric},
+    type_row{2950, data_type::uuid},      type_row{3802, data_type::json},  // jsonb
+};
+static_assert(std::ranges::is_sorted(types, {}, &type_row::oid));
+
+// Arrays of the types above, and of other built-in ones.
+constexpr std::array<Oid, 77> arrays{143,  199,  271,  629,  651,  719,  775,  791,  1000, 1001, 1002, 1003, 1005,
+                                     1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 1016, 1017, 1018,
+                                     1019, 1020, 1021, 1022, 1027, 1028, 1034, 1040, 1041, 1115, 1182, 1183, 1185,
+                                     1187, 1231, 1263, 1270, 1561, 1563, 2201, 2207, 2208, 2209, 2210, 2211, 2949,
+                                     2951, 3221, 3643, 3644, 3645, 3735, 3770, 3807, 3905, 3907, 3909, 3911, 3913,
+                                     3927, 4073, 4090, 4097, 4192, 5039, 6150, 6151, 6152, 6153, 6155, 6157};
+static_assert(std::ranges::is_sorted(arrays));
+
 }  // namespace
 
-// The numbers are fixed in PostgreSQL's catalog (pg_type.dat).
 data_type type_of(Oid oid) noexcept {
-  switch (oid) {
-    case 16:
-      return data_type::boolean;
-    case 20:  // int8
-    case 21:  // int2
-    case 23:  // int4
-    case 26:  // oid
-      return data_type::integer;
-    case 700:  // float4
-    case 701:  // float8
-      return data_type::real;
-    case 1700:
-      return data_type::numeric;
-    case 18:    // "char"
-    case 19:    // name
-    case 25:    // text
-    case 1042:  // bpchar
-    case 1043:  // varchar
-    case 705:   // unknown: a literal without a type
-      return data_type::text;
-    case 17:
-      return data_type::bytes;
-    case 1082:
-      return data_type::date;
-    case 1083:
-      return data_type::time;
-    case 1114:
-      return data_type::timestamp;
-    case 1184:
-      return data_type::timestamp_tz;
-    case 1186:
-      return data_type::interval;
-    case 2950:
-      return data_type::uuid;
-    case 114:   // json
-    case 3802:  // jsonb
-      return data_type::json;
-    // The arrays of the types above, and of other built-in ones.
-    case 1000:
-    case 1001:
-    case 1002:
-    case 1003:
-    case 1005:
-    case 1006:
-    case 1007:
-    case 1008:
-    case 1009:
-    case 1010:
-    case 1011:
-    case 1012:
-    case 1013:
-    case 1014:
-    case 1015:
-    case 1016:
-    case 1017:
-    case 1018:
-    case 1019:
-    case 1020:
-    case 1021:
-    case 1022:
-    case 1027:
-    case 1028:
-    case 1034:
-    case 1040:
-    case 1041:
-    case 1115:
-    case 1182:
-    case 1183:
-    case 1185:
-    case 1187:
-    case 1231:
-    case 1270:
-    case 1561:
-    case 1563:
-    case 199:
-    case 143:
-    case 271:
-    case 629:
-    case 651:
-    case 719:
-    case 775:
-    case 791:
-    case 1263:
-    case 2201:
-    case 2207:
-    case 2208:
-    case 2209:
-    case 2210:
-    case 2211:
-    case 2949:
-    case 2951:
-    case 3221:
-    case 3643:
-    case 3644:
-    case 3645:
-    case 3735:
-    case 3770:
-    case 3807:
-    case 3905:
-    case 3907:
-    case 3909:
-    case 3911:
-    case 3913:
-    case 3927:
-    case 4073:
-    case 4090:
-    case 4097:
-    case 4192:
-    case 5039:
-    case 6150:
-    case 6151:
-    case 6152:
-    case 6153:
-    case 6155:
-    case 6157:
-      return data_type::array;
-    default:
-      return data_type::other;
-  }
+  const auto found = std::ranges::lower_bound(types, oid, {}, &type_row::oid);
+  if (found != types.end() && found->oid == oid) return found->type;
+  return std::ranges::binary_search(arrays, oid) ? data_type::array : data_type::other;
 }
 
 bool result_shape::fits(const PGresult* answer) const noexcept {

@@ -38,8 +38,13 @@ struct cluster_session::unit {
   std::size_t first = 0;
   std::size_t count = 1;
   std::optional<std::uint16_t> slot;
-  cluster_way way = cluster_way::anywhere;
+  bool alone = false;  // goes to several nodes, or is a transaction
   bool transaction() const noexcept { return count > 1; }
+};
+
+struct cluster_session::share {
+  server_address where;
+  std::vector<std::size_t> positions;  // of its commands in the pipeline
 };
 
 // Keys that live apart: a command for each slot, all of them at once.
@@ -143,7 +148,9 @@ std::vector<cluster_session::unit> cluster_session::units_of(const redis_batch& 
     const words first = words_of(all[i]);
     unit one;
     one.first = i;
-    one.way = way_of(first);
+    const auto way = way_of(first);
+    one.alone =
+        way == cluster_way::all || way == cluster_way::scan || (way == cluster_way::split && !shares_a_slot(first));
     one.slot = slot_of_command(first);
     if (same_word(first.front(), "MULTI")) {
       for (bool open = true; open && ++i < all.size(); ++one.count) {
@@ -151,6 +158,7 @@ std::vector<cluster_session::unit> cluster_session::units_of(const redis_batch& 
         if (!one.slot) one.slot = slot_of_command(inside);
         open = !same_word(inside.front(), "EXEC") && !same_word(inside.front(), "DISCARD");
       }
+      one.alone = true;
     }
     out.push_back(one);
   }
@@ -194,58 +202,77 @@ task<void> cluster_session::run_unit(const redis_batch& all, unit one, std::vect
   }
 }
 
+// Sends one node its commands. What has to be said elsewhere, because a slot has moved or the node is gone, is noted.
+task<void> cluster_session::run_share(const redis_batch& all, const share& part, std::vector<redis_reply>& into,
+                                      std::vector<std::size_t>& elsewhere) {
+  redis_batch commands;
+  for (const std::size_t at : part.positions) commands.add(command_of(words_of(all[at])));
+  std::vector<redis_reply> answers;
+  try {
+    task<session_pointer> opening = session_to(part.where);
+    const session_pointer there = co_await std::move(opening);
+    task<std::vector<redis_reply>> running = there->pipeline(commands);
+    answers = co_await std::move(running);
+  } catch (const error& failure) {
+    // Nothing of it was sent: each finds its own way.
+    if (failure.disposition() != disposition::retryable && failure.portable_code() != errc::connect_failed) throw;
+  }
+  for (std::size_t i = 0; i < part.positions.size(); ++i) {
+    const bool redirected =
+        answers.empty() || (answers[i].is_error() && (redirection_in(answers[i].text(), part.where) ||
+                                                      answers[i].text().starts_with("TRYAGAIN")));
+    if (redirected) {
+      elsewhere.push_back(part.positions[i]);
+    } else {
+      into[part.positions[i]] = std::move(answers[i]);
+    }
+  }
+}
+
+// Each node gets its commands in one piece. Commands on the same key stay in their order: they have the same node, and
+// what it sends away it sends away from then on.
+task<void> cluster_session::run_row(const redis_batch& all, const std::vector<unit>& row,
+                                    std::vector<redis_reply>& into) {
+  std::map<std::string, share> by_node;
+  for (const auto& one : row) {
+    const server_address where = place_of(one.slot);
+    auto& part = by_node[where.text()];
+    part.where = where;
+    part.positions.push_back(one.first);
+  }
+  std::vector<std::size_t> elsewhere;
+  for (const auto& [name, part] : by_node) {
+    task<void> running = run_share(all, part, into, elsewhere);
+    co_await std::move(running);
+  }
+  for (const std::size_t at : elsewhere) {
+    unit one;
+    one.first = at;
+    task<void> running = run_unit(all, one, into);
+    co_await std::move(running);
+  }
+}
+
+// Transactions and what concerns several nodes come by themselves, after what stands before them.
 task<std::vector<redis_reply>> cluster_session::pipeline(const redis_batch& what) {
   if (what.effect() >= redis_effect::subscribes) {
     throw error(errc::invalid_argument, "one of these has no answer of its own in a pipeline");
   }
   std::vector<redis_reply> out(what.size());
-  const auto units = units_of(what);
-  // What goes to one node goes there in one piece; transactions and what concerns several nodes come by themselves.
-  std::map<std::string, std::vector<std::size_t>> by_node;
-  std::map<std::string, server_address> places;
-  std::vector<unit> apart;
-  for (const auto& one : units) {
-    const words first = words_of(what[one.first]);
-    const bool several = one.way == cluster_way::all || one.way == cluster_way::scan ||
-                         (one.way == cluster_way::split && !shares_a_slot(first));
-    if (one.transaction() || several) {
-      apart.push_back(one);
+  std::vector<unit> row;
+  for (const auto& one : units_of(what)) {
+    if (!one.alone) {
+      row.push_back(one);
       continue;
     }
-    const server_address where = place_of(one.slot);
-    places.emplace(where.text(), where);
-    by_node[where.text()].push_back(one.first);
-  }
-  for (const auto& [name, positions] : by_node) {
-    redis_batch part;
-    for (const std::size_t at : positions) part.add(command_of(words_of(what[at])));
-    std::vector<redis_reply> answers;
-    try {
-      task<session_pointer> opening = session_to(places.at(name));
-      const session_pointer there = co_await std::move(opening);
-      task<std::vector<redis_reply>> running = there->pipeline(part);
-      answers = co_await std::move(running);
-    } catch (const error& failure) {
-      // Nothing of it was sent: each finds its own way.
-      if (failure.disposition() != disposition::retryable && failure.portable_code() != errc::connect_failed) throw;
-    }
-    for (std::size_t i = 0; i < positions.size(); ++i) {
-      const bool redirected =
-          answers.empty() || (answers[i].is_error() && (redirection_in(answers[i].text(), places.at(name)) ||
-                                                        answers[i].text().starts_with("TRYAGAIN")));
-      if (redirected) {
-        unit one;
-        one.first = positions[i];
-        apart.push_back(one);
-      } else {
-        out[positions[i]] = std::move(answers[i]);
-      }
-    }
-  }
-  for (const auto& one : apart) {
+    task<void> before = run_row(what, row, out);
+    co_await std::move(before);
+    row.clear();
     task<void> running = run_unit(what, one, out);
     co_await std::move(running);
   }
+  task<void> rest = run_row(what, row, out);
+  co_await std::move(rest);
   co_return std::move(out);
 }
 

@@ -9,7 +9,6 @@
 #include <typeinfo>
 
 namespace polypool::redis {
-namespace {}  // namespace
 
 native_handle cluster_session::native() noexcept {
   return {typeid(key_value_session*), static_cast<key_value_session*>(this)};

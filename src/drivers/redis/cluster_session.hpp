@@ -51,7 +51,8 @@ class cluster_session final : public key_value_session {
     std::shared_ptr<event> opening;  // set when whoever opens it is done
   };
   class opener;
-  struct unit;  // of a pipeline: a command, or a whole transaction
+  struct unit;   // of a pipeline: a command, or a whole transaction
+  struct share;  // of a pipeline: what one node gets
 
   // cluster_routing.cpp
   task<session_pointer> session_to(server_address where);
@@ -70,6 +71,9 @@ class cluster_session final : public key_value_session {
   task<redis_reply> run_scan(words what);
   task<redis_reply> run_alone(const redis_command& what, std::string_view wire);
   task<void> run_unit(const redis_batch& all, unit one, std::vector<redis_reply>& into);
+  task<void> run_share(const redis_batch& all, const share& part, std::vector<redis_reply>& into,
+                       std::vector<std::size_t>& elsewhere);
+  task<void> run_row(const redis_batch& all, const std::vector<unit>& row, std::vector<redis_reply>& into);
   static std::vector<unit> units_of(const redis_batch& all);
 
   const std::shared_ptr<const session_settings> settings_;

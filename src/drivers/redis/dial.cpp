@@ -87,13 +87,17 @@ error dialer::hung(wait_result how) const {
   if (how == wait_result::stopped) {
     return {errc::cancelled, "cannot connect to Redis at " + to_.text() + ": the caller asked to stop"};
   }
+  const std::string_view hint =
+      stage_.contains("TLS") ? "does the server speak TLS at this port? `redis://` and sslmode=disable are without"
+                             : "check the address, the network and firewalls, and whether the server is frozen";
   if (!own_limit_) {
-    return {errc::deadline_exceeded,
-            "cannot connect to Redis at " + to_.text() + ": the deadline passed, and " + std::string(stage_)};
+    error late(errc::deadline_exceeded,
+               "cannot connect to Redis at " + to_.text() + ": the deadline passed, and " + std::string(stage_));
+    return late.with_hint(hint);
   }
   error problem =
       refused("it hung for connect_timeout (" + format_duration_short(connect_timeout_) + "): " + std::string(stage_));
-  return problem.with_hint("check the address, the network and firewalls, and whether the server is frozen");
+  return problem.with_hint(hint);
 }
 
 error dialer::explained(error failure) const {

@@ -144,55 +144,62 @@ void prepared::release() noexcept {
   holds_borrowed_ = false;
 }
 
-int prepared::bind_one(int index, std::size_t number, const value& parameter, binding how) {
-  const auto refuse = [&](std::string_view why) -> int {
+namespace {
+
+// Binds one value to one of SQLite's variables; gives SQLite's code.
+struct binder {
+  sqlite3_stmt* statement;
+  int index;
+  std::size_t number;  // of the parameter, for messages
+  binding how;
+  bool& holds_borrowed;
+
+  [[noreturn]] void refuse(std::string_view why) const {
     throw error(errc::invalid_value, "parameter " + std::to_string(number + 1) + " " + std::string(why));
-  };
-  const auto lifetime = how == binding::borrowed ? SQLITE_STATIC : SQLITE_TRANSIENT;
-  const auto text = [&](std::string_view content) {
-    if (!is_valid_utf8(content)) return refuse("is text that is not valid UTF-8; send it as polypool::bytes");
-    if (content.empty()) return sqlite3_bind_text64(statement_, index, "", 0, SQLITE_STATIC, SQLITE_UTF8);
-    holds_borrowed_ = true;
-    return sqlite3_bind_text64(statement_, index, content.data(), content.size(), lifetime, SQLITE_UTF8);
-  };
-  const auto raw = [&](std::span<const std::byte> data) {
-    if (data.empty()) return sqlite3_bind_zeroblob(statement_, index, 0);
-    holds_borrowed_ = true;
-    return sqlite3_bind_blob64(statement_, index, data.data(), data.size(), lifetime);
-  };
-  const auto made = [&](const std::string& content) {  // text of this function's own
-    return sqlite3_bind_text64(statement_, index, content.data(), content.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-  };
-  return std::visit(
-      [&]<class T>(const T& content) -> int {
-        if constexpr (std::same_as<T, std::monostate>) {
-          return sqlite3_bind_null(statement_, index);
-        } else if constexpr (std::same_as<T, bool>) {
-          return sqlite3_bind_int(statement_, index, content ? 1 : 0);
-        } else if constexpr (std::same_as<T, std::int64_t>) {
-          return sqlite3_bind_int64(statement_, index, content);
-        } else if constexpr (std::same_as<T, std::uint64_t>) {
-          if (!std::in_range<std::int64_t>(content))
-            return refuse("is over 9223372036854775807, SQLite's largest integer");
-          return sqlite3_bind_int64(statement_, index, static_cast<std::int64_t>(content));
-        } else if constexpr (std::same_as<T, double>) {
-          if (std::isnan(content)) return refuse("is NaN, which SQLite would keep as NULL");
-          return sqlite3_bind_double(statement_, index, content);
-        } else if constexpr (std::same_as<T, std::string>) {
-          return text(content);
-        } else if constexpr (std::same_as<T, text_view> || std::same_as<T, numeric> || std::same_as<T, json_text>) {
-          return text(content.text);
-        } else if constexpr (std::same_as<T, bytes>) {
-          return raw(content);
-        } else if constexpr (std::same_as<T, bytes_view>) {
-          return raw(content.data);
-        } else if constexpr (std::same_as<T, uuid>) {
-          return made(content.to_string());
-        } else {
-          return made(to_text(content));
-        }
-      },
-      parameter.data());
+  }
+  sqlite3_destructor_type lifetime() const noexcept {
+    return how == binding::borrowed ? SQLITE_STATIC : SQLITE_TRANSIENT;
+  }
+  int text(std::string_view content) const {
+    if (!is_valid_utf8(content)) refuse("is text that is not valid UTF-8; send it as polypool::bytes");
+    if (content.empty()) return sqlite3_bind_text64(statement, index, "", 0, SQLITE_STATIC, SQLITE_UTF8);
+    holds_borrowed = true;
+    return sqlite3_bind_text64(statement, index, content.data(), content.size(), lifetime(), SQLITE_UTF8);
+  }
+  int raw(std::span<const std::byte> data) const {
+    if (data.empty()) return sqlite3_bind_zeroblob(statement, index, 0);
+    holds_borrowed = true;
+    return sqlite3_bind_blob64(statement, index, data.data(), data.size(), lifetime());
+  }
+  int made(const std::string& content) const {  // text that is gone after this
+    return sqlite3_bind_text64(statement, index, content.data(), content.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+
+  int operator()(std::monostate) const { return sqlite3_bind_null(statement, index); }
+  int operator()(bool content) const { return sqlite3_bind_int(statement, index, content ? 1 : 0); }
+  int operator()(std::int64_t content) const { return sqlite3_bind_int64(statement, index, content); }
+  int operator()(std::uint64_t content) const {
+    if (!std::in_range<std::int64_t>(content)) refuse("is over 9223372036854775807, SQLite's largest integer");
+    return sqlite3_bind_int64(statement, index, static_cast<std::int64_t>(content));
+  }
+  int operator()(double content) const {
+    if (std::isnan(content)) refuse("is NaN, which SQLite would keep as NULL");
+    return sqlite3_bind_double(statement, index, content);
+  }
+  int operator()(const std::string& content) const { return text(content); }
+  int operator()(const text_view& content) const { return text(content.text); }
+  int operator()(const numeric& content) const { return text(content.text); }
+  int operator()(const json_text& content) const { return text(content.text); }
+  int operator()(const bytes& content) const { return raw(content); }
+  int operator()(const bytes_view& content) const { return raw(content.data); }
+  int operator()(const uuid& content) const { return made(content.to_string()); }
+  int operator()(const auto& content) const { return made(to_text(content)); }  // dates and times
+};
+
+}  // namespace
+
+int prepared::bind_one(int index, std::size_t number, const value& parameter, binding how) {
+  return std::visit(binder{statement_, index, number, how, holds_borrowed_}, parameter.data());
 }
 
 }  // namespace polypool::sqlite

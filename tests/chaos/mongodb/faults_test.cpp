@@ -13,6 +13,8 @@
 
 #include <atomic>
 #include <optional>
+#include <thread>
+#include <vector>
 
 namespace polypool::test {
 namespace {
@@ -94,6 +96,91 @@ TEST_P(mongodb_faults, cut_at_any_byte_of_an_answer) {
     gate_->pass();
     EXPECT_EQ(go_(things.async_count_documents()), 20u) << "the pool has recovered";
   }
+}
+
+// Each operation meets a connection that breaks off in its answer: a plain error, and nothing that was confirmed is
+// lost.
+TEST_P(mongodb_faults, cut_at_every_step) {
+  std::uint64_t login = 0;
+  std::uint64_t whole = 0;
+  where_.options["retry_reads"] = "false";
+  std::uint64_t confirmed = 0;
+  const auto life = [&](manager& mgr) {
+    const auto db = mgr.mongodb("documents");
+    const auto things = db.collection("things");
+    db.run_command(doc(R"({"ping": 1})"));
+    go_(things.async_insert_one(doc(R"({"kind": "one"})")));
+    ++confirmed;
+    go_(things.async_insert_many({doc(R"({"kind": "some"})"), doc(R"({"kind": "some"})")}));
+    go_(things.async_update_many(doc(R"({"kind": "some"})"), doc(R"({"$set": {"n": 1}})")));
+    go_(things.async_find_one_and_update(doc(R"({"kind": "some"})"), doc(R"({"$inc": {"n": 1}})")));
+    auto cursor = go_(things.async_find({}, find_options().batch_size(1).limit(4)));
+    go_(cursor.async_all());
+    go_(things.async_distinct("kind"));
+    go_(things.async_list_indexes());
+    go_(things.async_delete_many(doc(R"({"kind": "some"})")));
+    db.stats();
+  };
+  {
+    const auto mgr = make_manager(where_, 1);
+    mgr->connect();
+    login = gate_->bytes_from_server();
+    life(*mgr);
+    whole = gate_->bytes_from_server();
+  }
+  int broken = 0;
+  for (auto offset = login + 1; offset + 64 < whole; offset += (whole - login) / 40) {
+    SCOPED_TRACE(offset - login);
+    gate_->pass();
+    gate_->cut_after(offset, offset % 2 == 0 ? tcp_gate::ending::fin : tcp_gate::ending::rst);
+    const auto mgr = make_manager(where_, 1);
+    try {
+      life(*mgr);  // reads may have been repeated
+    } catch (const error& problem) {
+      ++broken;
+      EXPECT_TRUE(problem.portable_code() == errc::connection_lost || problem.portable_code() == errc::connect_failed)
+          << problem.what();
+    }
+    gate_->pass();
+    EXPECT_GE(go_(mgr->mongodb("documents").collection("things").async_count_documents(doc(R"({"kind": "one"})"))),
+              confirmed);
+  }
+  EXPECT_GT(broken, 10);
+}
+
+// Such a server closes new connections without a word. The calls share the sessions there are, the pool does not storm
+// the server, and who gets none is told what may be the reason.
+TEST_P(mongodb_faults, a_server_without_room) {
+  const auto mgr = make_manager(where_, 8);
+  const auto things = mgr->mongodb("documents").collection("things");
+  go_(things.async_insert_one(doc(R"({"_id": 1})")));
+  gate_->refuse();
+  std::atomic<int> fine = 0;
+  {
+    std::vector<std::jthread> running;
+    for (int i = 0; i < 8; ++i) {
+      running.emplace_back([&] {
+        for (int k = 0; k < 10; ++k) fine += things.find_one(doc(R"({"_id": 1})")) ? 1 : 0;
+      });
+    }
+  }
+  EXPECT_EQ(fine, 80) << "sessions go from hand to hand, where no more can be had";
+  EXPECT_LT(mgr->get("documents").statistics().pool.connect_failures, 200u) << "it backs off";
+  const auto other = make_manager(where_, 2);
+  try {
+    other->mongodb("documents").collection("things").find_one({}, find_options().timeout(300ms));
+    ADD_FAILURE() << "there is no room";
+  } catch (const error& problem) {
+    EXPECT_NE(std::string(problem.what()).find("no room for more"), std::string::npos) << problem.what();
+  }
+  gate_->pass();
+  EXPECT_TRUE(wait_until([&] {
+    try {
+      return go_(other->mongodb("documents").collection("things").async_count_documents()) == 1u;
+    } catch (const error&) {
+      return false;
+    }
+  }));
 }
 
 TEST_P(mongodb_faults, idle_connections_that_are_gone) {

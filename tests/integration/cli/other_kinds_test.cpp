@@ -41,6 +41,34 @@ TEST_F(cli_redis, what_the_server_refuses_is_an_error_of_the_connection) {
   EXPECT_EQ(polypool({"query", "cache", ""}).status, 2);
 }
 
+TEST_F(cli_redis, what_was_meant_for_another_kind_of_database) {
+  for (const auto* sql : {"SELECT 1 AS one", "UPDATE users SET name = 'x'"}) {
+    const auto wrong = polypool({"query", "cache", sql});
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_THAT(wrong.err, HasSubstr("connection 'cache' query: it is a redis connection, not a SQL database"));
+    EXPECT_THAT(wrong.err, HasSubstr("hint: a Redis takes commands such as: GET user:1"));
+  }
+  EXPECT_THAT(polypool({"query", "cache", R"({"ping": 1})"}).err,
+              HasSubstr("it is a redis connection, not a MongoDB database"));
+  EXPECT_EQ(output({"query", "cache", "SELECT 1"}), "OK\n") << "a command of Redis";
+  EXPECT_THAT(polypool({"query", "cache", "GTE a"}).err, HasSubstr("ERR unknown command"));
+}
+
+TEST_F(cli_redis, check_asks_the_drivers) {
+  write("polypool.yaml",
+        "polypool:\n  connections:\n    cache: {type: redis, host: 127.0.0.1, options: {protocl: 3}}\n"
+        "    main: {type: mysql, host: 127.0.0.1, database: x, options: {charset: latin1}}\n");
+  const auto found = polypool({"check"});
+  EXPECT_EQ(found.status, 2);
+  EXPECT_THAT(found.out, HasSubstr("connections.cache: option 'protocl' of a Redis connection is not known"));
+  EXPECT_THAT(found.out, HasSubstr("connections.main: option 'charset' of a MySQL connection can only be utf8mb4"));
+}
+
+TEST_F(cli_redis, health_shows_version_and_role) {
+  EXPECT_THAT(output({"health"}), ::testing::MatchesRegex("NAME +TYPE +VERSION +ROLE +HEALTH +LATENCY +DETAIL\n"
+                                                          "cache +redis +[0-9.]+ +primary +healthy .*\n"));
+}
+
 class cli_mongodb : public cli_test {
  protected:
   void SetUp() override {
@@ -76,6 +104,13 @@ TEST_F(cli_mongodb, commands_and_documents) {
   EXPECT_EQ(wrong.status, 1);
   EXPECT_THAT(wrong.err, HasSubstr("connection 'papers' query:"));
   EXPECT_EQ(polypool({"query", "papers", "find articles"}).status, 2);
+  const auto sql = polypool({"query", "papers", "SELECT * FROM articles"});
+  EXPECT_EQ(sql.status, 2);
+  EXPECT_THAT(sql.err, HasSubstr("connection 'papers' query: it is a mongodb connection, not a SQL database"));
+  const auto twice = polypool({"query", "papers", R"({"insert": "articles", "documents": [{"_id": 1}]})"});
+  EXPECT_EQ(twice.status, 1) << "nothing was written";
+  EXPECT_THAT(twice.out, HasSubstr("E11000"));
+  EXPECT_THAT(twice.err, HasSubstr("1 write of the command failed"));
   EXPECT_EQ(polypool({"query", "papers", R"({"ping": 1})", "more"}).status, 2);
 }
 

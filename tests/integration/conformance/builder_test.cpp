@@ -85,7 +85,7 @@ TEST_P(conformance_builder, empty_results) {
   EXPECT_EQ(fruit().get().columns().size(), 3u);
   EXPECT_EQ(fruit().count(), 0u);
   EXPECT_FALSE(fruit().exists());
-  EXPECT_EQ(thrown_by([&] { (void)fruit().value<int>("id"); }).portable_code(), errc::row_count);
+  EXPECT_EQ(caught([&] { (void)fruit().value<int>("id"); }).portable_code(), errc::row_count);
   EXPECT_EQ(fruit().where("id", 1).update({{"stock", 1}}), 0u);
   EXPECT_EQ(fruit().where("id", 1).remove(), 0u);
   fill();
@@ -101,8 +101,8 @@ TEST_P(conformance_builder, update_and_remove) {
   EXPECT_EQ(fruit().where_null("stock").count(), 2u);
   EXPECT_EQ(fruit().where("id", "<=", 2).remove(), 2u);
   EXPECT_EQ(fruit().count(), 3u);
-  EXPECT_EQ(thrown_by([&] { fruit().remove(); }).portable_code(), errc::invalid_argument);
-  EXPECT_EQ(thrown_by([&] { fruit().update({{"stock", 0}}); }).portable_code(), errc::invalid_argument);
+  EXPECT_EQ(caught([&] { fruit().remove(); }).portable_code(), errc::invalid_argument);
+  EXPECT_EQ(caught([&] { fruit().update({{"stock", 0}}); }).portable_code(), errc::invalid_argument);
   EXPECT_EQ(fruit().all_rows().update({{"stock", 0}}), 3u);
   EXPECT_EQ(fruit().all_rows().remove(), 3u);
   EXPECT_FALSE(fruit().exists());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "subject.hpp"
+#include "support/caught.hpp"
 #include "support/process.hpp"
 #include "support/ways.hpp"
 
@@ -11,7 +12,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,18 +19,6 @@
 namespace polypool::test {
 
 using namespace std::chrono_literals;
-
-/// What a call throws; fails the test when it throws nothing.
-template <std::invocable Work>
-error thrown_by(Work&& work) {
-  try {
-    std::forward<Work>(work)();
-  } catch (const error& problem) {
-    return problem;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {errc::internal_error, "nothing was thrown"};
-}
 
 /// Through the manager.
 class conformance : public ::testing::TestWithParam<subject> {
@@ -68,19 +56,21 @@ class session_conformance : public ::testing::TestWithParam<std::tuple<subject, 
   std::shared_ptr<driver> driver_;
 };
 
+inline std::string database_and_way(const ::testing::TestParamInfo<std::tuple<subject, way>>& info) {
+  return std::get<subject>(info.param).name + "_" + std::string(to_string(std::get<way>(info.param)));
+}
+
 #define POLYPOOL_EVERY_DATABASE(fixture)                                         \
   GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(fixture);                        \
   INSTANTIATE_TEST_SUITE_P(                                                      \
       databases, fixture, ::testing::ValuesIn(::polypool::test::all_subjects()), \
       [](const ::testing::TestParamInfo<::polypool::test::subject>& info) { return info.param.name; })
-#define POLYPOOL_EVERY_DATABASE_BOTH_WAYS(fixture)                                                                     \
-  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(fixture);                                                              \
-  INSTANTIATE_TEST_SUITE_P(                                                                                            \
-      databases, fixture,                                                                                              \
-      ::testing::Combine(::testing::ValuesIn(::polypool::test::all_subjects()),                                        \
-                         ::testing::Values(::polypool::test::way::blocking, ::polypool::test::way::event_loop)),       \
-      [](const auto& info) {                                                                                           \
-        return std::get<0>(info.param).name + "_" + std::string(::polypool::test::to_string(std::get<1>(info.param))); \
-      })
+#define POLYPOOL_EVERY_DATABASE_BOTH_WAYS(fixture)                                                               \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(fixture);                                                        \
+  INSTANTIATE_TEST_SUITE_P(                                                                                      \
+      databases, fixture,                                                                                        \
+      ::testing::Combine(::testing::ValuesIn(::polypool::test::all_subjects()),                                  \
+                         ::testing::Values(::polypool::test::way::blocking, ::polypool::test::way::event_loop)), \
+      &::polypool::test::database_and_way)
 
 }  // namespace polypool::test

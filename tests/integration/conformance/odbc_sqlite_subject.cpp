@@ -56,6 +56,7 @@ const bool odbc_sqlite_added = add_subject({
     .strict_types = false,
     .read_only_transactions = false,
     .selects_run_at_once = false,
+    .network = false,
 });
 
 }  // namespace

@@ -55,6 +55,7 @@ const bool sqlite_added = add_subject({
     .exact_numerics = false,
     .strict_types = false,
     .read_only_transactions = false,
+    .network = false,
 });
 
 }  // namespace

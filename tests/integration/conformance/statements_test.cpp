@@ -53,11 +53,11 @@ TEST_P(conformance_statements, wrong_counts_of_parameters) {
   auto handle = db();
   handle.execute("INSERT INTO t (a) VALUES (1)");
   const auto id = session_id();
-  const auto few = thrown_by([&] { handle.query("SELECT a FROM t WHERE a = $1 AND b = $2", 1); });
+  const auto few = caught([&] { handle.query("SELECT a FROM t WHERE a = $1 AND b = $2", 1); });
   EXPECT_EQ(few.portable_code(), errc::parameter_count) << few.what();
-  const auto none = thrown_by([&] { handle.query("SELECT a FROM t WHERE a = $1"); });
+  const auto none = caught([&] { handle.query("SELECT a FROM t WHERE a = $1"); });
   EXPECT_EQ(none.portable_code(), errc::parameter_count) << none.what();
-  const auto many = thrown_by([&] { handle.query("SELECT a FROM t WHERE a = $1", 1, 2); });
+  const auto many = caught([&] { handle.query("SELECT a FROM t WHERE a = $1", 1, 2); });
   EXPECT_EQ(many.portable_code(), errc::parameter_count) << many.what();
   EXPECT_EQ(handle.query_value<int>("SELECT a FROM t WHERE a = $1", 1), 1);
   EXPECT_EQ(session_id(), id);
@@ -85,7 +85,7 @@ TEST_P(conformance_statements, name_their_columns) {
   EXPECT_EQ(rows.front().get<int>("A Name"), 1);
   EXPECT_EQ(rows.front().get<std::string>("twice"), "x") << "the first of two";
   EXPECT_EQ(rows.front().get<std::string>(2), "y");
-  EXPECT_EQ(thrown_by([&] { rows.front().get<int>("missing"); }).portable_code(), errc::column_not_found);
+  EXPECT_EQ(caught([&] { rows.front().get<int>("missing"); }).portable_code(), errc::column_not_found);
 }
 
 TEST_P(conformance_statements, may_give_nothing) {
@@ -96,7 +96,7 @@ TEST_P(conformance_statements, may_give_nothing) {
   EXPECT_EQ(rows.columns()[1].name, "b");
   EXPECT_EQ(handle.query("INSERT INTO t (a) VALUES (1)").columns().size(), 0u);
   EXPECT_TRUE(handle.query_column<int>("SELECT a FROM t WHERE a = 2").empty());
-  EXPECT_EQ(thrown_by([&] { handle.query_one("SELECT a FROM t WHERE a = 2"); }).portable_code(), errc::row_count);
+  EXPECT_EQ(caught([&] { handle.query_one("SELECT a FROM t WHERE a = 2"); }).portable_code(), errc::row_count);
   for (const std::string text : {"", " -- nothing\n /* at all */ "}) {
     try {
       EXPECT_TRUE(handle.query(text).empty());
@@ -127,16 +127,16 @@ TEST_P(conformance_statements, errors_have_the_same_codes_everywhere) {
   };
   for (const auto& [text, code] : all) {
     SCOPED_TRACE(text);
-    const auto problem = thrown_by([&] { handle.execute(text); });
+    const auto problem = caught([&] { handle.execute(text); });
     EXPECT_EQ(to_string(problem.portable_code()), to_string(code)) << problem.what();
     EXPECT_EQ(problem.connection(), "db");
     EXPECT_EQ(problem.operation(), "query");
     EXPECT_EQ(problem.disposition(), disposition::permanent);
     EXPECT_FALSE(problem.poisons_session());
     EXPECT_FALSE(problem.server_message().empty());
-    const auto of_stream = thrown_by([&] { handle.stream(text); });
+    const auto of_stream = caught([&] { handle.stream(text); });
     EXPECT_EQ(to_string(of_stream.portable_code()), to_string(code)) << of_stream.what();
-    const auto of_script = thrown_by([&] { handle.execute_script(text); });
+    const auto of_script = caught([&] { handle.execute_script(text); });
     EXPECT_EQ(to_string(of_script.portable_code()), to_string(code)) << of_script.what();
     EXPECT_EQ(handle.query_value<int>("SELECT count(*) FROM parent"), 1);
   }
@@ -153,7 +153,7 @@ TEST_P(conformance_statements, scripts) {
   handle.execute_script("");
   handle.execute_script(" ; -- nothing");
   const auto problem =
-      thrown_by([&] { handle.execute_script("UPDATE t SET b = 'y'; SELECT * FROM missing; DELETE FROM t"); });
+      caught([&] { handle.execute_script("UPDATE t SET b = 'y'; SELECT * FROM missing; DELETE FROM t"); });
   EXPECT_EQ(problem.portable_code(), errc::undefined_object) << problem.what();
   EXPECT_EQ(handle.query_value<int>("SELECT count(*) FROM t"), 2) << "it stopped at the error";
 }
@@ -179,7 +179,7 @@ TEST_P(conformance_statements, tables_may_change) {
   handle.execute("ALTER TABLE t ADD d " + integer());
   EXPECT_EQ(handle.query("SELECT * FROM t").columns().size(), 4u);
   handle.execute("DROP TABLE t");
-  EXPECT_EQ(thrown_by([&] { handle.query("SELECT * FROM t"); }).portable_code(), errc::undefined_object);
+  EXPECT_EQ(caught([&] { handle.query("SELECT * FROM t"); }).portable_code(), errc::undefined_object);
   handle.execute("CREATE TABLE t (z " + text() + ")");
   handle.execute("INSERT INTO t VALUES ($1)", "new");
   const auto rows = handle.query("SELECT * FROM t");

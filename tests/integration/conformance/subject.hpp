@@ -64,6 +64,8 @@ struct subject {
   bool batches = false;
   /// An error in a transaction spoils all of it.
   bool errors_end_transactions = false;
+  /// Its endpoint is a host and a TCP port.
+  bool network = true;
 
   friend void PrintTo(const subject& what, std::ostream* out) { *out << what.name; }
 };

@@ -26,7 +26,7 @@ TEST_P(conformance_transactions, commit_and_roll_back) {
     EXPECT_EQ(count(), 0) << "nobody else sees it";
     tx.commit();
     EXPECT_EQ(count(), 1);
-    EXPECT_EQ(thrown_by([&] { tx.query("SELECT 1"); }).portable_code(), errc::invalid_argument) << "it is over";
+    EXPECT_EQ(caught([&] { tx.query("SELECT 1"); }).portable_code(), errc::invalid_argument) << "it is over";
   }
   {
     auto tx = handle.begin();
@@ -76,7 +76,7 @@ TEST_P(conformance_transactions, a_savepoint_saves_from_an_error) {
   tx.execute("INSERT INTO t VALUES (1)");
   {
     auto risky = tx.savepoint();
-    EXPECT_EQ(thrown_by([&] { tx.execute("INSERT INTO t VALUES (1)"); }).portable_code(), errc::unique_violation);
+    EXPECT_EQ(caught([&] { tx.execute("INSERT INTO t VALUES (1)"); }).portable_code(), errc::unique_violation);
     risky.rollback();
   }
   tx.execute("INSERT INTO t VALUES (2)");
@@ -89,10 +89,10 @@ TEST_P(conformance_transactions, errors_in_them) {
   {
     auto tx = handle.begin();
     tx.execute("INSERT INTO t VALUES (1)");
-    EXPECT_EQ(thrown_by([&] { tx.query("SELECT * FROM missing"); }).portable_code(), errc::undefined_object);
+    EXPECT_EQ(caught([&] { tx.query("SELECT * FROM missing"); }).portable_code(), errc::undefined_object);
     if (GetParam().errors_end_transactions) {
-      EXPECT_EQ(thrown_by([&] { tx.query("SELECT 1"); }).portable_code(), errc::transaction_aborted);
-      EXPECT_EQ(thrown_by([&] { tx.commit(); }).portable_code(), errc::transaction_aborted);
+      EXPECT_EQ(caught([&] { tx.query("SELECT 1"); }).portable_code(), errc::transaction_aborted);
+      EXPECT_EQ(caught([&] { tx.commit(); }).portable_code(), errc::transaction_aborted);
     } else {
       EXPECT_EQ(tx.query_value<int>("SELECT count(*) FROM t"), 1);
       tx.rollback();
@@ -106,7 +106,7 @@ TEST_P(conformance_transactions, read_only_ones) {
   auto handle = db();
   auto tx = handle.begin({isolation::server_default, true});
   EXPECT_EQ(tx.query_value<int>("SELECT count(*) FROM t"), 0);
-  const auto refused = thrown_by([&] { tx.execute("INSERT INTO t VALUES (1)"); });
+  const auto refused = caught([&] { tx.execute("INSERT INTO t VALUES (1)"); });
   EXPECT_EQ(refused.portable_code(), errc::read_only) << refused.what();
   EXPECT_FALSE(refused.poisons_session());
   tx.rollback();

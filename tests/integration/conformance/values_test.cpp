@@ -28,7 +28,7 @@ class conformance_values : public conformance {
     const auto none = handle.query_one("SELECT v FROM " + table + " WHERE id = $1", -1);
     EXPECT_TRUE(none.front()[0].is_null());
     EXPECT_EQ(none.front().template get<std::optional<T>>(0), std::nullopt);
-    EXPECT_EQ(thrown_by([&] { none.front().template get<T>(0); }).portable_code(), errc::null_value);
+    EXPECT_EQ(caught([&] { none.front().template get<T>(0); }).portable_code(), errc::null_value);
     EXPECT_EQ(handle.template query_value<int>("SELECT count(*) FROM " + table + " WHERE v IS NULL"), 1);
   }
 
@@ -130,14 +130,14 @@ TEST_P(conformance_values, borrowed_ones) {
 TEST_P(conformance_values, what_cannot_be_kept_is_refused) {
   auto handle = db();
   handle.execute("CREATE TABLE kept (i " + integer() + ", t " + text() + ")");
-  EXPECT_EQ(thrown_by([&] { handle.execute("INSERT INTO kept (t) VALUES ($1)", "\xff\xfe"); }).portable_code(),
+  EXPECT_EQ(caught([&] { handle.execute("INSERT INTO kept (t) VALUES ($1)", "\xff\xfe"); }).portable_code(),
             errc::invalid_value);
-  EXPECT_EQ(thrown_by([&] {
+  EXPECT_EQ(caught([&] {
               handle.execute("INSERT INTO kept (i) VALUES ($1)", std::numeric_limits<std::uint64_t>::max());
             }).portable_code(),
             errc::invalid_value);
   if (GetParam().strict_types) {
-    EXPECT_EQ(thrown_by([&] { handle.execute("INSERT INTO kept (i) VALUES ($1)", "seven"); }).portable_code(),
+    EXPECT_EQ(caught([&] { handle.execute("INSERT INTO kept (i) VALUES ($1)", "seven"); }).portable_code(),
               errc::invalid_value);
   }
   EXPECT_EQ(handle.query_value<int>("SELECT count(*) FROM kept"), 0);

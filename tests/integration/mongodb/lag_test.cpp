@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far a secondary is behind, by what `hello` says of the last writes.
-#include "fixture.hpp"
-#include "support/mongodb_script.hpp"
+#include "scripted_set.hpp"
 
 #include <polypool/groups.hpp>
 #include <polypool/manager.hpp>
@@ -14,45 +13,34 @@ namespace {
 
 using role_type = server_info::role_type;
 
-class mongodb_lag : public ::testing::TestWithParam<way> {
+class mongodb_lag : public scripted_set {
  protected:
-  mongodb_lag() : go_(GetParam()) {
-    const std::vector<std::string> members{primary_.address(), secondary_.address()};
-    primary_.join_set("rs", members, true);
-    secondary_.join_set("rs", members, false);
-    primary_.wrote_at(1'700'000'020, 3, 2);
-    secondary_.wrote_at(1'700'000'008, 9, 2);
+  mongodb_lag() {
+    first_.wrote_at(1'700'000'020, 3, 2);
+    second_.wrote_at(1'700'000'008, 9, 2);
   }
-  endpoint whole_set() {
-    auto out = primary_.where();
-    out.options["replica_set"] = "rs";
+  endpoint read_from_secondary() const {
+    auto out = whole_set();
     out.options["read_preference"] = "secondary";
     out.options["server_selection_timeout"] = "400ms";
     return out;
   }
-  static endpoint alone(const mongodb_script& server) {
-    auto out = server.where();
-    out.options["direct_connection"] = "true";
-    return out;
-  }
-  mongodb_script primary_, secondary_;
-  runner go_;
 };
 POLYPOOL_BOTH_WAYS(mongodb_lag);
 
 TEST_P(mongodb_lag, of_a_set_the_primary_is_asked_as_well) {
-  mongodb_client db(go_, whole_set());
+  mongodb_client db(go_, read_from_secondary());
   auto info = go_(db->describe());
   EXPECT_EQ(info.role, role_type::replica);
   EXPECT_EQ(info.position, "2:1700000008:9");
   EXPECT_EQ(info.lag, 12s);
-  secondary_.wrote_at(1'700'000'020, 3, 2);
+  second_.wrote_at(1'700'000'020, 3, 2);
   EXPECT_EQ(go_(db->describe()).lag, 0s);
 }
 
 TEST_P(mongodb_lag, without_a_primary_it_is_not_known) {
-  primary_.join_set("rs", {primary_.address(), secondary_.address()}, false);
-  mongodb_client db(go_, whole_set());
+  elect(nullptr);
+  mongodb_client db(go_, read_from_secondary());
   const auto info = go_(db->describe());
   EXPECT_EQ(info.role, role_type::replica);
   EXPECT_EQ(info.lag, std::nullopt);
@@ -61,10 +49,10 @@ TEST_P(mongodb_lag, without_a_primary_it_is_not_known) {
 }
 
 TEST_P(mongodb_lag, a_server_alone_says_where_it_is) {
-  const auto source = go_(mongodb_client(go_, alone(primary_))->describe());
+  const auto source = go_(mongodb_client(go_, alone(first_))->describe());
   EXPECT_EQ(source.position, "2:1700000020:3");
   EXPECT_EQ(source.lag, std::nullopt);
-  const auto info = go_(mongodb_client(go_, alone(secondary_))->describe());
+  const auto info = go_(mongodb_client(go_, alone(second_))->describe());
   EXPECT_EQ(info.role, role_type::replica);
   EXPECT_EQ(info.position, "2:1700000008:9");
   EXPECT_EQ(info.lag, std::nullopt);
@@ -74,13 +62,13 @@ TEST_P(mongodb_lag, what_makes_no_sense_is_no_position) {
   const char* const odd[] = {R"({})", R"({"opTime": 7})", R"({"opTime": {"ts": 7, "t": 1}})",
                              R"({"opTime": {"ts": {"$timestamp": {"t": 1, "i": 1}}}})"};
   for (const auto* last_write : odd) {
-    secondary_.on_command([&](const script_request& request) -> std::optional<script_answer> {
+    second_.on_command([&](const script_request& request) -> std::optional<script_answer> {
       if (request.name != "hello" || !request.body.contains("$db")) return std::nullopt;
       document hello{{"ok", 1.0}, {"secondary", true}, {"maxWireVersion", 21}};
       hello["lastWrite"] = doc(last_write);
       return script_answer::with(std::move(hello));
     });
-    const auto info = go_(mongodb_client(go_, alone(secondary_))->describe());
+    const auto info = go_(mongodb_client(go_, alone(second_))->describe());
     EXPECT_EQ(info.position, "") << last_write;
   }
 }
@@ -90,7 +78,7 @@ TEST_P(mongodb_lag, a_group_compares_its_members) {
   config::settings settings;
   settings.defaults.max_replica_lag = 10s;
   settings.defaults.retry_attempts = 1;
-  for (const auto& [name, server] : {std::pair{"a", &primary_}, {"b", &secondary_}}) {
+  for (const auto& [name, server] : {std::pair{"a", &first_}, {"b", &second_}}) {
     config::connection one;
     one.name = name;
     one.type = config::database_type::mongodb;
@@ -115,15 +103,15 @@ TEST_P(mongodb_lag, a_group_compares_its_members) {
   EXPECT_THAT(health.detail, ::testing::HasSubstr("it is 12s behind its primary"));
   auto reader = mgr.mongodb("papers").with(call().on(role::replica));
   reader.run_command(doc(R"({"find": "things"})"));
-  EXPECT_EQ(secondary_.requests("find").size(), 0u);
-  EXPECT_EQ(primary_.requests("find").size(), 1u);
-  secondary_.wrote_at(1'700'000'019, 1, 2);
+  EXPECT_EQ(second_.requests("find").size(), 0u);
+  EXPECT_EQ(first_.requests("find").size(), 1u);
+  second_.wrote_at(1'700'000'019, 1, 2);
   now = mgr.group("papers").refresh();
   EXPECT_EQ(now.members[1].lag, 1s);
   EXPECT_TRUE(now.members[1].readable);
   EXPECT_EQ(mgr.get("b").health_check().status, health_status::healthy);
   reader.run_command(doc(R"({"find": "things"})"));
-  EXPECT_EQ(secondary_.requests("find").size(), 1u);
+  EXPECT_EQ(second_.requests("find").size(), 1u);
 }
 
 }  // namespace

@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several servers: which one gets what, and a new primary.
-#include "fixture.hpp"
-#include "support/mongodb_script.hpp"
+#include "scripted_set.hpp"
 
 namespace polypool::test {
 namespace {
 
 using access = document_command::access_type;
 
-class mongodb_replica_set : public ::testing::TestWithParam<way> {
- protected:
-  mongodb_replica_set() : go_(GetParam()) { elect(first_); }
-  void elect(const mongodb_script& primary) {
-    const std::vector<std::string> members{first_.address(), second_.address()};
-    first_.join_set("rs", members, &primary == &first_);
-    second_.join_set("rs", members, &primary == &second_);
-  }
-  endpoint where() {
-    auto out = first_.where();
-    out.options["replica_set"] = "rs";
-    return out;
-  }
-  mongodb_script first_, second_;
-  runner go_;
-};
+using mongodb_replica_set = scripted_set;
 POLYPOOL_BOTH_WAYS(mongodb_replica_set);
 
 TEST_P(mongodb_replica_set, reads_go_where_the_preference_says) {
-  mongodb_client db(go_, where());
+  mongodb_client db(go_, whole_set());
   const auto find = doc(R"({"find": "things"})");
   const auto read = [&](std::optional<read_preference> from) {
     auto what = db.command(find, access::read);
@@ -51,7 +35,7 @@ TEST_P(mongodb_replica_set, reads_go_where_the_preference_says) {
 }
 
 TEST_P(mongodb_replica_set, the_configured_preference) {
-  auto there = where();
+  auto there = whole_set();
   for (const auto* spelling : {"secondary", "secondaryPreferred", "secondary_preferred"}) {
     there.options["read_preference"] = spelling;
     mongodb_client db(go_, there);
@@ -69,7 +53,7 @@ TEST_P(mongodb_replica_set, a_cursor_stays_with_its_server) {
   };
   first_.on_command(batches);
   second_.on_command(batches);
-  auto there = where();
+  auto there = whole_set();
   there.options["read_preference"] = "secondary";
   mongodb_client db(go_, there);
   EXPECT_EQ(db.all(R"({"find": "things"})").size(), 2u);
@@ -79,10 +63,10 @@ TEST_P(mongodb_replica_set, a_cursor_stays_with_its_server) {
 }
 
 TEST_P(mongodb_replica_set, a_new_primary_is_found) {
-  mongodb_client db(go_, where());
+  mongodb_client db(go_, whole_set());
   db.insert("things", {doc("{}")});
   EXPECT_EQ(first_.requests("insert").size(), 1u);
-  elect(second_);
+  elect(&second_);
   first_.on_command([](const script_request& request) -> std::optional<script_answer> {
     if (request.name != "insert") return std::nullopt;
     return script_answer::failure(10107, "not primary", {"RetryableWriteError"});
@@ -94,13 +78,11 @@ TEST_P(mongodb_replica_set, a_new_primary_is_found) {
 }
 
 TEST_P(mongodb_replica_set, waits_for_a_primary) {
-  const std::vector<std::string> members{first_.address(), second_.address()};
-  first_.join_set("rs", members, false);
-  auto there = where();
+  elect(nullptr);
+  auto there = whole_set();
   there.options["read_preference"] = "nearest";
   there.options["server_selection_timeout"] = "400ms";
   mongodb_client db(go_, there);
-  second_.join_set("rs", members, false);
   const auto problem = failure_of(go_, db->run(db.command(doc(R"({"ping": 1})"), access::write)));
   EXPECT_EQ(problem.portable_code(), errc::connection_lost) << problem.what();
   EXPECT_EQ(problem.disposition(), disposition::retryable);
@@ -109,7 +91,7 @@ TEST_P(mongodb_replica_set, waits_for_a_primary) {
   mongodb_client patient(go_, there);
   std::jthread election([&] {
     EXPECT_TRUE(wait_until([&] { return second_.connections() >= 2; }));
-    elect(second_);
+    elect(&second_);
   });
   EXPECT_EQ(patient.run(R"({"ping": 1})", access::write).at("ok"), 1.0);
 }
@@ -117,27 +99,23 @@ TEST_P(mongodb_replica_set, waits_for_a_primary) {
 TEST_P(mongodb_replica_set, one_member_that_is_down) {
   second_.refuse(true);
   second_.cut_all();
-  mongodb_client db(go_, where());
+  mongodb_client db(go_, whole_set());
   db.insert("things", {doc("{}")});
   EXPECT_EQ(first_.requests("insert").size(), 1u);
 }
 
 TEST_P(mongodb_replica_set, the_wrong_set) {
-  auto there = where();
+  auto there = whole_set();
   there.options["replica_set"] = "another";
   there.connect_timeout = 2s;
   const auto problem = failure_of(go_, mongodb::make_driver()->connect(there));
   EXPECT_EQ(problem.portable_code(), errc::connect_failed) << problem.what();
+  EXPECT_NE(problem.hint().find("replica_set"), std::string::npos) << problem.what();
 }
 
 TEST_P(mongodb_replica_set, roles) {
-  auto there = where();
-  there.options.clear();
-  there.options["direct_connection"] = "true";
-  EXPECT_EQ(go_(mongodb_client(go_, there)->describe()).role, server_info::role_type::primary);
-  auto other = second_.where();
-  other.options["direct_connection"] = "true";
-  mongodb_client replica(go_, other);
+  EXPECT_EQ(go_(mongodb_client(go_, alone(first_))->describe()).role, server_info::role_type::primary);
+  mongodb_client replica(go_, alone(second_));
   EXPECT_EQ(go_(replica->describe()).role, server_info::role_type::replica);
   second_.on_command([](const script_request& request) -> std::optional<script_answer> {
     if (request.name != "insert") return std::nullopt;

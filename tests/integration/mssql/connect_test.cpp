@@ -3,6 +3,10 @@
 #include "fixture.hpp"
 #include "support/shared_work.hpp"
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 namespace polypool::test {
 namespace {
 
@@ -42,6 +46,7 @@ TEST_P(mssql_connect, nobody_listens) {
   EXPECT_EQ(problem.portable_code(), errc::connect_failed);
   EXPECT_EQ(problem.disposition(), disposition::retryable_elsewhere);
   EXPECT_NE(problem.cause().find("127.0.0.1:" + std::to_string(to.port)), std::string::npos) << problem.what();
+  EXPECT_NE(problem.hint().find("`host`"), std::string::npos) << problem.what();
   to.host = "no-such-host.invalid";
   EXPECT_EQ(refused(to).portable_code(), errc::connect_failed);
 }
@@ -115,7 +120,7 @@ TEST_P(mssql_connect, too_many_connections) {
 // The whole way: configuration, manager, pool, transactions with savepoints.
 class mssql_manager : public ::testing::Test {};
 
-std::unique_ptr<manager> manager_of(const tds_server& server) {
+std::unique_ptr<manager> manager_of(const tds_server& server, bool connected = true) {
   config::settings settings;
   config::connection connection;
   connection.name = "sales";
@@ -126,8 +131,42 @@ std::unique_ptr<manager> manager_of(const tds_server& server) {
   manager_options options;
   options.drivers.push_back(odbc::make_mssql_driver());
   auto out = std::make_unique<manager>(std::move(settings), std::move(options));
-  out->connect();
+  if (connected) out->connect();
   return out;
+}
+
+// A server without room says so; the pool backs off, and goes on with the sessions there are.
+TEST_F(mssql_manager, a_server_without_room) {
+  if (const auto reason = why_no_library("libtdsodbc.so"); !reason.empty()) GTEST_SKIP() << reason;
+  tds_server server;
+  server.most_sessions(1);
+  const auto mgr = manager_of(server);
+  std::atomic<int> fine = 0;
+  {
+    std::vector<std::jthread> running;
+    for (int i = 0; i < 6; ++i) {
+      running.emplace_back([&] {
+        for (int k = 0; k < 10; ++k) fine += mgr->sql("sales").query_value<int>("SELECT 1");
+      });
+    }
+  }
+  EXPECT_EQ(fine, 60) << "the one session goes from hand to hand";
+  EXPECT_LT(mgr->get("sales").statistics().pool.connect_failures, 200u);
+  const auto other = manager_of(server, false);
+  try {
+    other->sql("sales").with(call().timeout(300ms)).query("SELECT 1");
+    ADD_FAILURE() << "there is no room";
+  } catch (const error& problem) {
+    EXPECT_NE(std::string(problem.what()).find("maximum number of"), std::string::npos) << problem.what();
+  }
+  server.most_sessions(100);
+  EXPECT_TRUE(wait_until([&] {
+    try {
+      return other->sql("sales").with(call().timeout(2s)).query_value<int>("SELECT 7") == 7;
+    } catch (const error&) {
+      return false;
+    }
+  }));
 }
 
 TEST_F(mssql_manager, works_with_sql_server) {

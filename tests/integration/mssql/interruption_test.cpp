@@ -128,20 +128,6 @@ TEST_P(mssql_gate, cut_at_any_byte) {
   }
 }
 
-TEST_P(mssql_gate, a_network_that_stalls) {
-  mssql_client db(go_, where_);
-  EXPECT_EQ(db.text("SELECT 1"), "1");
-  gate_->stall();
-  EXPECT_EQ(failure_of(go_, with_timeout(30ms, db->probe())).portable_code(), errc::deadline_exceeded);
-  const auto start = std::chrono::steady_clock::now();
-  const auto problem = failure_of(go_, with_timeout(100ms, db->reset()));
-  EXPECT_EQ(problem.portable_code(), errc::connection_lost) << problem.what();
-  EXPECT_TRUE(db->broken());
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 4s);
-  db.close();
-  gate_->pass();
-}
-
 TEST_P(mssql_gate, a_network_that_stalls_under_a_long_deadline) {
   mssql_client db(go_, where_);
   gate_->stall();

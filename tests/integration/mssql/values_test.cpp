@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values on their way to SQL Server and back.
 #include "fixture.hpp"
+#include "support/random_values.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -18,20 +19,6 @@ constexpr const char* every_type =
     "CREATE TABLE v (i bigint, n int, s smallint, t tinyint, b bit, f float, r real, d decimal(38, 10), m money,"
     " v varchar(200), nv nvarchar(2000), mx nvarchar(max), bin varbinary(4000), bmx varbinary(max),"
     " u uniqueidentifier, dt date, tm time(6), d2 datetime2(6), dto datetimeoffset(6), old datetime, x xml)";
-
-std::string random_text(std::mt19937_64& random, std::size_t most) {
-  static const std::vector<std::string> pieces{"a",  "Z",  "0", " ", "'", "\"", "\\",
-                                               "\n", "$1", "?", "ü", "€", "漢", "😀"};
-  std::string out;
-  for (auto left = random() % most; left > 0; --left) out += pieces[random() % pieces.size()];
-  return out;
-}
-
-bytes random_bytes(std::mt19937_64& random, std::size_t most) {
-  bytes out(random() % most);
-  for (auto& byte : out) byte = static_cast<std::byte>(random());
-  return out;
-}
 
 TEST_P(mssql_values, random_ones_come_back_the_same) {
   auto db = make_client();

@@ -3,6 +3,8 @@
 #include "fixture.hpp"
 #include "support/tcp_gate.hpp"
 
+#include <cstdlib>
+#include <fstream>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -45,6 +47,35 @@ TEST_P(odbc_postgres_connect, wrong_password_user_and_database) {
   EXPECT_EQ(missing.portable_code(), errc::connect_failed);
   EXPECT_EQ(missing.disposition(), disposition::permanent);
   EXPECT_FALSE(missing.hint().empty());
+}
+
+// Where it is, odbc.ini says; who comes, and what the driver is told, we do.
+TEST_P(odbc_postgres_connect, a_data_source_of_odbc_ini) {
+  const auto there = where();
+  const temporary_folder folder;
+  const auto name = "source_" + std::string(to_string(GetParam()));  // ODBC takes 32 characters
+  std::ofstream(folder.file("odbc.ini")) << "[" << name << "]\nDriver=" << there.options.at("Driver")
+                                         << "\nServername=" << there.host << "\nPort=" << there.port
+                                         << "\nDatabase=" << there.database << "\n";
+  const char* const before = std::getenv("ODBCINI");
+  const std::string kept = before ? before : "";
+  ::setenv("ODBCINI", folder.file("odbc.ini").c_str(), 1);
+  endpoint by_name;
+  by_name.user = there.user;
+  by_name.password = there.password;
+  by_name.options["DSN"] = name;
+  by_name.options["ApplicationName"] = playground_->name();
+  {
+    odbc_client db(go_, by_name);
+    EXPECT_EQ(db.text("SELECT current_database()"), there.database);
+    EXPECT_EQ(db.text("SELECT current_user"), there.user);
+    EXPECT_EQ(go_(db->describe()).role, server_info::role_type::primary);
+  }
+  by_name.options["DSN"] = "no_such_source";
+  const auto unknown = refused(by_name);
+  EXPECT_EQ(unknown.portable_code(), errc::invalid_configuration);
+  EXPECT_NE(unknown.cause().find("no_such_source"), std::string::npos) << unknown.what();
+  before ? ::setenv("ODBCINI", kept.c_str(), 1) : ::unsetenv("ODBCINI");
 }
 
 TEST_P(odbc_postgres_connect, nobody_listens_and_unknown_host) {

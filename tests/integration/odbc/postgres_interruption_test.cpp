@@ -183,58 +183,6 @@ class odbc_postgres_gate : public odbc_postgres_ways {
 };
 POLYPOOL_BOTH_WAYS(odbc_postgres_gate);
 
-TEST_P(odbc_postgres_gate, cut_at_any_byte_of_a_result) {
-  std::uint64_t handshake = 0;
-  std::uint64_t whole = 0;
-  const auto* text = "SELECT g, 'some text' AS t FROM generate_series(1, 20) g";
-  {
-    odbc_client db(go_, where_);
-    handshake = gate_->bytes_from_server();
-    db.query(text);
-    whole = gate_->bytes_from_server();
-  }
-  for (auto offset = handshake; offset < whole; offset += 23) {
-    SCOPED_TRACE(offset - handshake);
-    gate_->pass();
-    gate_->cut_after(offset, offset % 2 == 0 ? tcp_gate::ending::fin : tcp_gate::ending::rst);
-    std::optional<odbc_client> db;
-    try {
-      db.emplace(go_, where_);
-    } catch (const error& problem) {
-      EXPECT_TRUE(problem.portable_code() == errc::connect_failed || problem.portable_code() == errc::connection_lost)
-          << problem.what();  // the handshake's length varies by a few bytes
-      continue;
-    }
-    const auto problem = db->failure(text);
-    EXPECT_EQ(problem.portable_code(), errc::connection_lost) << problem.what();
-    EXPECT_TRUE(problem.poisons_session());
-    EXPECT_TRUE(db->session().broken());
-  }
-}
-
-TEST_P(odbc_postgres_gate, cut_between_statements) {
-  odbc_client db(go_, where_);
-  gate_->cut(tcp_gate::ending::rst);
-  EXPECT_EQ(db.failure("SELECT 1").portable_code(), errc::connection_lost);
-  odbc_client other(go_, where_);
-  gate_->cut(tcp_gate::ending::fin);
-  EXPECT_EQ(failure_of(go_, other->probe()).portable_code(), errc::connection_lost);
-}
-
-TEST_P(odbc_postgres_gate, a_network_that_stalls) {
-  odbc_client db(go_, where_);
-  EXPECT_EQ(db.text("SELECT 1"), "1");
-  gate_->stall();
-  EXPECT_EQ(failure_of(go_, with_timeout(30ms, db->probe())).portable_code(), errc::deadline_exceeded);
-  const auto start = std::chrono::steady_clock::now();
-  const auto problem = failure_of(go_, with_timeout(100ms, db->reset()));
-  EXPECT_EQ(problem.portable_code(), errc::connection_lost) << problem.what();
-  EXPECT_TRUE(db->broken());
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 4s) << "a reset keeps to its own deadline";
-  db.close();
-  gate_->pass();
-}
-
 // A thread that waits in the call itself is brought back, too, when the server cannot be asked to cancel.
 TEST_P(odbc_postgres_gate, a_network_that_stalls_under_a_long_deadline) {
   odbc_client db(go_, where_);

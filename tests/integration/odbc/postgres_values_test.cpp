@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values on their way to PostgreSQL over ODBC and back.
 #include "fixture.hpp"
+#include "support/random_values.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -20,20 +21,6 @@ T echo(odbc_client& db, const std::string& type, const T& sent) {
   return db.query("SELECT $1::" + type, sent).front().template get<T>(0);
 }
 
-std::string random_text(std::mt19937_64& random) {
-  static const std::vector<std::string> pieces{"a", "Z", "0",  " ",  "'", "\"", "\\", "\n",   "\t",   "$1", "--",
-                                               "ü", "€", "漢", "😀", "{", "}",  ",",  "NULL", "\x7f", "?"};
-  std::string out;
-  for (auto left = random() % 400; left > 0; --left) out += pieces[random() % pieces.size()];
-  return out;
-}
-
-bytes random_bytes(std::mt19937_64& random) {
-  bytes out(random() % 1000);
-  for (auto& byte : out) byte = static_cast<std::byte>(random());
-  return out;
-}
-
 TEST_P(odbc_postgres_values, random_ones_come_back_the_same) {
   auto db = make_client();
   std::mt19937_64 random(GetParam() == way::blocking ? 1 : 2);
@@ -51,10 +38,10 @@ TEST_P(odbc_postgres_values, random_ones_come_back_the_same) {
     if (!std::isnan(real)) {
       EXPECT_EQ(echo(db, "float8", real), real);
     }
-    const auto text = random_text(random);
+    const auto text = random_text(random, 400);
     EXPECT_EQ(echo(db, "text", text), text);
     EXPECT_EQ(echo(db, "varchar", text), text);
-    const auto data = random_bytes(random);
+    const auto data = random_bytes(random, 1000);
     EXPECT_EQ(echo(db, "bytea", data), data);
     const date day = first + std::chrono::days(random() % day_count);
     EXPECT_EQ(echo(db, "date", day), day);

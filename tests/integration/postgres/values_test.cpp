@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values on their way to the server and back.
 #include "fixture.hpp"
+#include "support/random_values.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -18,20 +19,6 @@ POLYPOOL_BOTH_WAYS(postgres_values);
 template <class T>
 T echo(client& db, const std::string& type, const T& sent) {
   return db.query("SELECT $1::" + type, sent).front().template get<T>(0);
-}
-
-std::string random_text(std::mt19937_64& random) {
-  static const std::vector<std::string> pieces{"a",  "Z", "0", " ",  "'",  "\"", "\\", "\n", "\t",   "$1",
-                                               "--", "ü", "€", "漢", "😀", "{",  "}",  ",",  "NULL", "\x7f"};
-  std::string out;
-  for (auto left = random() % 40; left > 0; --left) out += pieces[random() % pieces.size()];
-  return out;
-}
-
-bytes random_bytes(std::mt19937_64& random) {
-  bytes out(random() % 100);
-  for (auto& byte : out) byte = static_cast<std::byte>(random());
-  return out;
 }
 
 TEST_P(postgres_values, random_ones_come_back_the_same) {

@@ -100,7 +100,7 @@ TEST_F(redis_cluster, keys_live_apart) {
   EXPECT_EQ(seen.size(), 300u);
   EXPECT_EQ(cache.exists(keys, "none"), 300);
   EXPECT_EQ(cache.del("k0", "k1", "none"), 2);
-  const auto crossed = error_of([&] { cache.command("RENAME", "k2", "elsewhere"); });
+  const auto crossed = caught([&] { cache.command("RENAME", "k2", "elsewhere"); });
   EXPECT_EQ(crossed.portable_code(), errc::invalid_argument);
   EXPECT_THAT(crossed.what(), HasSubstr("{tag}"));
   cache.flushall();
@@ -123,7 +123,7 @@ TEST_F(redis_cluster, pipelines_transactions_and_scripts) {
   const auto both = together.add(redis_calls::mget("p1", "p2", "p3"));
   const auto answers = together.run();
   for (int i = 0; i < 100; ++i) EXPECT_EQ(answers.get(gets[static_cast<std::size_t>(i)]), std::to_string(i));
-  EXPECT_EQ(error_of([&] { answers.get(wrong); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(caught([&] { answers.get(wrong); }).portable_code(), errc::type_mismatch);
   EXPECT_EQ(answers.get(both), (std::vector<std::optional<std::string>>{"1", "2", "3"}));
 
   auto atomic = cache.transaction();
@@ -133,7 +133,7 @@ TEST_F(redis_cluster, pipelines_transactions_and_scripts) {
   auto apart = cache.transaction();
   apart.add(redis_calls::incr("p1"));
   apart.add(redis_calls::incr("p2"));
-  EXPECT_EQ(error_of([&] { apart.run(); }).portable_code(), errc::transaction_aborted);
+  EXPECT_EQ(caught([&] { apart.run(); }).portable_code(), errc::transaction_aborted);
   {
     auto tx = cache.watch("{t}n");
     EXPECT_EQ(tx.get("{t}n"), "1");
@@ -152,6 +152,25 @@ TEST_F(redis_cluster, pipelines_transactions_and_scripts) {
   }
   cache.rpush("list", "x");
   EXPECT_EQ(cache.blpop({"list"}, 1s)->second, "x");
+}
+
+// What concerns several nodes comes after what stands before it, and before what stands behind.
+TEST_F(redis_cluster, pipelines_keep_their_order) {
+  auto cache = db();
+  auto together = cache.pipeline();
+  together.add(redis_calls::set("a", 1));
+  const auto before = together.add(redis_calls::mget("a", "b", "c"));
+  together.add(redis_calls::mset("a", 2, "b", 2, "c", 2));
+  const auto a = together.add(redis_calls::get("a"));
+  const auto b = together.add(redis_calls::incr("b"));
+  const auto gone = together.add(redis_calls::del("a", "b", "c"));
+  const auto after = together.add(redis_calls::exists("a", "b", "c"));
+  const auto answers = together.run();
+  EXPECT_EQ(answers.get(before), (std::vector<std::optional<std::string>>{"1", std::nullopt, std::nullopt}));
+  EXPECT_EQ(answers.get(a), "2");
+  EXPECT_EQ(answers.get(b), 3);
+  EXPECT_EQ(answers.get(gone), 3);
+  EXPECT_EQ(answers.get(after), 0);
 }
 
 // A slot that has moved is learned from the first redirection.
@@ -235,7 +254,7 @@ TEST_F(redis_cluster, a_node_that_restarts) {
     other = "k" + std::to_string(i);
   auto& node = cluster_->node(cluster_of_three::owner("foo"));
   node.kill();
-  const auto gone = error_of([&] { cache.with(call{}.timeout(300ms)).get("foo"); });
+  const auto gone = caught([&] { cache.with(call{}.timeout(300ms)).get("foo"); });
   EXPECT_TRUE(gone.portable_code() == errc::connect_failed || gone.portable_code() == errc::deadline_exceeded ||
               gone.portable_code() == errc::connection_lost)
       << gone.what();
@@ -264,7 +283,7 @@ TEST_F(redis_cluster, what_is_no_cluster) {
   private_redis alone;
   auto where = alone.address().to_endpoint("test");
   where.options["cluster"] = "true";
-  const auto refused = error_of([&] { run(redis::make_driver()->connect(where)); });
+  const auto refused = caught([&] { run(redis::make_driver()->connect(where)); });
   EXPECT_EQ(refused.portable_code(), errc::connect_failed);
   EXPECT_EQ(refused.disposition(), disposition::permanent);
   EXPECT_THAT(refused.what(), HasSubstr("not part of a cluster"));
@@ -272,7 +291,7 @@ TEST_F(redis_cluster, what_is_no_cluster) {
   make({redis_connection("plain", plain)});
   std::string far = "k0";
   for (int i = 1; cluster_of_three::owner(far) == 0; ++i) far = "k" + std::to_string(i);
-  const auto moved = error_of([&] { manager_->redis("plain").get(far); });
+  const auto moved = caught([&] { manager_->redis("plain").get(far); });
   EXPECT_EQ(moved.disposition(), disposition::retryable_elsewhere);
   EXPECT_THAT(moved.what(), HasSubstr("cluster=true"));
 }

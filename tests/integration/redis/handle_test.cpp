@@ -34,6 +34,10 @@ TEST_F(redis_handle, strings) {
   absent.when = redis_set_options::when_type::if_absent;
   EXPECT_FALSE(cache.set(key("a"), 1, absent));
   EXPECT_TRUE(cache.set(key("b"), 1, absent));
+  redis_set_options expired;
+  expired.expire = -5s;
+  EXPECT_EQ(caught([&] { cache.set(key("c"), 1, expired); }).portable_code(), errc::invalid_value);
+  EXPECT_EQ(cache.exists(key("c")), 0) << "a span that is over does not mean for ever";
   EXPECT_EQ(cache.incr(key("a")), 43);
   EXPECT_EQ(cache.incrby(key("a"), 7), 50);
   EXPECT_EQ(cache.decr(key("a")), 49);
@@ -111,25 +115,25 @@ TEST_F(redis_handle, the_server_itself) {
   EXPECT_EQ(manager_->get_redis("cache").redis().ping(), "PONG");
   const auto info = manager_->get_redis("cache").describe();
   EXPECT_EQ(info.role, server_info::role_type::primary);
-  EXPECT_EQ(error_of([&] { manager_->sql("cache"); }).portable_code(), errc::not_sql_database);
-  EXPECT_EQ(error_of([&] { manager_->redis("none"); }).portable_code(), errc::connection_not_found);
+  EXPECT_EQ(caught([&] { manager_->sql("cache"); }).portable_code(), errc::not_sql_database);
+  EXPECT_EQ(caught([&] { manager_->redis("none"); }).portable_code(), errc::connection_not_found);
 }
 
 TEST_F(redis_handle, errors_say_where_they_come_from) {
   auto cache = db();
   cache.set(key("a"), "text");
-  const auto failure = error_of([&] { cache.incr(key("a")); });
+  const auto failure = caught([&] { cache.incr(key("a")); });
   EXPECT_EQ(failure.portable_code(), errc::invalid_value);
   EXPECT_EQ(failure.connection(), "cache");
   EXPECT_EQ(failure.operation(), "INCR");
-  EXPECT_EQ(error_of([&] { cache.lpush(key("a"), 1); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([&] { cache.command("NOSUCH"); }).portable_code(), errc::undefined_object);
+  EXPECT_EQ(caught([&] { cache.lpush(key("a"), 1); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(caught([&] { cache.command("NOSUCH"); }).portable_code(), errc::undefined_object);
   for (const std::string_view name : {"SELECT", "MULTI", "WATCH", "SUBSCRIBE", "MONITOR", "HELLO"}) {
-    const auto refused = error_of([&] { cache.command(name, 1); });
+    const auto refused = caught([&] { cache.command(name, 1); });
     EXPECT_EQ(refused.portable_code(), errc::invalid_argument) << name;
     EXPECT_EQ(refused.connection(), "cache");
   }
-  const auto named = error_of([&] { cache.with(call{}.named("count_up")).incr(key("a")); });
+  const auto named = caught([&] { cache.with(call{}.named("count_up")).incr(key("a")); });
   EXPECT_EQ(named.operation(), "count_up");
   EXPECT_EQ(manager_->get_redis("cache").statistics().errors, 4u);
 }
@@ -145,7 +149,7 @@ TEST_F(redis_handle, pipelines_and_transactions) {
   const auto answers = together.run();
   answers.get(a);
   EXPECT_EQ(answers.get(b), 2);
-  EXPECT_EQ(error_of([&] { answers.get(wrong); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(caught([&] { answers.get(wrong); }).portable_code(), errc::type_mismatch);
   EXPECT_EQ(answers.get(c).text(), "2");
   EXPECT_EQ(together.run().get(b), 2) << "may be run again";
   EXPECT_EQ(cache.pipeline().run().size(), 0u);
@@ -156,17 +160,17 @@ TEST_F(redis_handle, pipelines_and_transactions) {
   const auto done = atomic.run();
   EXPECT_EQ(done.size(), 2u);
   EXPECT_EQ(done.get(n), 5);
-  EXPECT_EQ(error_of([&] { done.get(bad); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(caught([&] { done.get(bad); }).portable_code(), errc::type_mismatch);
   auto refused = cache.transaction();
   refused.add(redis_calls::incr(key("n")));
   refused.add(redis_command("NOSUCH"));
-  const auto why = error_of([&] { refused.run(); });
+  const auto why = caught([&] { refused.run(); });
   EXPECT_EQ(why.portable_code(), errc::transaction_aborted);
   EXPECT_THAT(why.what(), HasSubstr("NOSUCH"));
   EXPECT_EQ(cache.get(key("n")), "5") << "nothing happened";
   auto odd = cache.pipeline();
   odd.add(redis_command("SELECT", 3));
-  EXPECT_EQ(error_of([&] { odd.run(); }).portable_code(), errc::invalid_argument);
+  EXPECT_EQ(caught([&] { odd.run(); }).portable_code(), errc::invalid_argument);
 }
 
 TEST_F(redis_handle, transactions_that_watch) {
@@ -180,7 +184,7 @@ TEST_F(redis_handle, transactions_that_watch) {
     const auto done = tx.commit();
     ASSERT_TRUE(done);
     EXPECT_EQ(done->get(left), 7);
-    EXPECT_EQ(error_of([&] { tx.commit(); }).portable_code(), errc::invalid_argument);
+    EXPECT_EQ(caught([&] { tx.commit(); }).portable_code(), errc::invalid_argument);
   }
   {
     auto tx = cache.watch(key("balance"), key("other"));
@@ -192,7 +196,7 @@ TEST_F(redis_handle, transactions_that_watch) {
   }
   {
     auto tx = cache.watch(key("balance"));
-    EXPECT_EQ(error_of([&] { tx.command("MULTI"); }).portable_code(), errc::invalid_argument);
+    EXPECT_EQ(caught([&] { tx.command("MULTI"); }).portable_code(), errc::invalid_argument);
     tx.add(redis_calls::set(key("balance"), 0));
   }  // forgotten
   EXPECT_EQ(cache.get(key("balance")), "7");
@@ -207,7 +211,7 @@ TEST_F(redis_handle, scripts) {
   EXPECT_EQ(admin()({"SCRIPT", "EXISTS", script.digest()}), "1");
   EXPECT_EQ(cache.eval(script, {"k"}, "text", 1).to_display(), "[\"k\", \"text\", 2]");
   const redis_script wrong("return redis.error_reply('MYERR nothing works')");
-  EXPECT_THAT(error_of([&] { cache.eval(wrong, {}); }).what(), HasSubstr("MYERR"));
+  EXPECT_THAT(caught([&] { cache.eval(wrong, {}); }).what(), HasSubstr("MYERR"));
   boost::asio::io_context loop;
   const redis_script other("return ARGV[1]  -- " + key("other"));
   auto later = spawn(loop.get_executor(), cache.async_eval(other, {}, "x"), boost::asio::use_future);
@@ -267,7 +271,7 @@ TEST_F(redis_handle, an_abandoned_pop_takes_nothing) {
   auto cache = db();
   environment env;
   env.deadline = std::chrono::steady_clock::now() + 50ms;
-  EXPECT_EQ(error_of([&] { run(cache.async_blpop({key("l")}, 0s), env); }).portable_code(), errc::deadline_exceeded);
+  EXPECT_EQ(caught([&] { run(cache.async_blpop({key("l")}, 0s), env); }).portable_code(), errc::deadline_exceeded);
   EXPECT_TRUE(wait_until([&] { return admin()({"CLIENT", "LIST"}).find("cmd=blpop") == std::string::npos; }));
   cache.rpush(key("l"), "kept");
   EXPECT_EQ(cache.lrange(key("l"), 0, -1), texts{"kept"});
@@ -302,7 +306,7 @@ TEST_F(redis_handle, every_call_from_an_event_loop) {
     const auto leased = now(cache.async_lease());
     leased.key_value();
   }
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(caught([&] {
               now(cache.async_incr(key("a") + "x\n"));
               now(cache.async_lpush(key("a"), 1));
             }).operation(),

@@ -20,12 +20,12 @@ class redis_recovery : public ::testing::Test, public redis_stack {
     if (const auto reason = private_redis::why_not(); !reason.empty()) GTEST_SKIP() << reason;
     server_ = std::make_unique<private_redis>();
   }
-  redis_database make_db(std::uint16_t port = 0, std::uint32_t sessions = 4, std::uint32_t attempts = 100) {
+  redis_database make_db(std::uint16_t port = 0, std::uint32_t sessions = 4) {
     auto where = server_->address().to_endpoint("mine");
     if (port != 0) where.port = port;
     auto one = redis_connection("cache", where);
     one.overrides.max_open_conns = sessions;
-    one.overrides.retry_attempts = attempts;
+    one.overrides.retry_attempts = 100;
     make({one});
     return manager_->redis("cache");
   }
@@ -77,12 +77,19 @@ TEST_F(redis_recovery, a_restart_under_load) {
 // A full server: the pool waits, and says why.
 TEST_F(redis_recovery, a_full_server) {
   server_ = std::make_unique<private_redis>(redis_lines{{"maxclients", "1"}});
-  settings_.defaults.acquire_timeout = 2s;
-  auto cache = make_db(0, 4, 1);
-  auto blocker = std::make_unique<redis_admin>(server_->address());
-  (*blocker)({"PING"});
-  const auto refused = error_of([&] { cache.ping(); });
+  auto cache = make_db();
+  std::unique_ptr<redis_admin> blocker;
+  EXPECT_TRUE(wait_until([&] {  // whoever looked whether the server is there may not be gone yet
+    try {
+      blocker = std::make_unique<redis_admin>(server_->address());
+      return (*blocker)({"PING"}) == "PONG";
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  }));
+  const auto refused = caught([&] { cache.with(call{}.timeout(1s)).ping(); });
   EXPECT_THAT(refused.what(), HasSubstr("max number of clients"));
+  EXPECT_LT(manager_->get_redis("cache").statistics().pool.connect_failures, 300u) << "it backs off";
   blocker.reset();
   EXPECT_TRUE(wait_until([&] {
     try {
@@ -93,13 +100,35 @@ TEST_F(redis_recovery, a_full_server) {
   }));
 }
 
+// Whoever waits for a session is told where it was to be opened, and how far that came.
+TEST_F(redis_recovery, a_server_that_hangs_is_named) {
+  tcp_gate gate("127.0.0.1", server_->address().port);
+  gate.blackhole();
+  for (const auto mode : {tls_mode::disable, tls_mode::require}) {
+    auto where = server_->address().to_endpoint("mine");
+    where.port = gate.port();
+    where.tls = mode;
+    auto one = redis_connection("cache", where);
+    one.overrides.retry_attempts = 1;
+    one.overrides.connect_timeout = 100ms;
+    make({one});
+    const auto problem = caught([&] { manager_->redis("cache").with(call{}.timeout(5s)).ping(); });
+    EXPECT_EQ(problem.portable_code(), errc::connect_failed) << problem.what();
+    EXPECT_THAT(problem.what(), HasSubstr("cannot connect to Redis at 127.0.0.1:" + std::to_string(gate.port())));
+    EXPECT_THAT(problem.what(), HasSubstr("100ms"));
+    if (mode == tls_mode::require) {
+      EXPECT_THAT(problem.hint(), HasSubstr("does the server speak TLS at this port?"));
+    }
+  }
+}
+
 // A call that gives up on a hung server leaves its session; the next one gets another.
 TEST_F(redis_recovery, a_hung_session_is_left_behind) {
   tcp_gate gate("127.0.0.1", server_->address().port);
   auto cache = make_db(gate.port());
   EXPECT_EQ(cache.ping(), "PONG");
   gate.stall();
-  EXPECT_EQ(error_of([&] { cache.with(call{}.timeout(50ms)).ping(); }).portable_code(), errc::deadline_exceeded);
+  EXPECT_EQ(caught([&] { cache.with(call{}.timeout(50ms)).ping(); }).portable_code(), errc::deadline_exceeded);
   gate.cut(tcp_gate::ending::rst);
   gate.pass();
   EXPECT_EQ(cache.ping(), "PONG");
@@ -196,7 +225,7 @@ TEST_F(redis_recovery, messages_on_an_event_loop) {
   loop.run();
   EXPECT_FALSE(failure);
   EXPECT_EQ(got.payload, "hello");
-  const auto late = error_of([&] {
+  const auto late = caught([&] {
     spawn(loop.get_executor(), with_timeout(20ms, news.async_receive()), keep);
     loop.restart();
     loop.run();
@@ -210,7 +239,7 @@ TEST_F(redis_recovery, a_subscription_ends_with_its_connection) {
   auto cache = make_db();
   auto news = cache.subscribe({"news"});
   news.start();
-  std::jthread receiver([&] { EXPECT_EQ(error_of([&] { news.receive(); }).portable_code(), errc::connection_closed); });
+  std::jthread receiver([&] { EXPECT_EQ(caught([&] { news.receive(); }).portable_code(), errc::connection_closed); });
   manager_->get_redis("cache").close(10ms);
   receiver.join();
 }

@@ -94,7 +94,7 @@ TEST_F(redis_sentinel, says_what_is_wrong) {
   auto wrong = where();
   wrong.options["sentinel"] = "other";
   wrong.connect_timeout = 5s;
-  const auto unknown = error_of([&] { run(redis::make_driver()->connect(wrong)); });
+  const auto unknown = caught([&] { run(redis::make_driver()->connect(wrong)); });
   EXPECT_EQ(unknown.portable_code(), errc::connect_failed);
   EXPECT_THAT(unknown.what(), HasSubstr("knows no primary 'other'"));
   EXPECT_THAT(unknown.what(), HasSubstr("refused"));

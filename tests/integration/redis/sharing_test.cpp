@@ -226,8 +226,8 @@ TEST_F(redis_sharing_test, stopped_callers) {
         wait_until([&] { return admin()({"INFO", "clients"}).find("blocked_clients:0") == std::string::npos; }));
     stop.request_stop();
   });
-  EXPECT_EQ(error_of([&] { run(cache.async_blpop({key("l")}, 0s), env); }).portable_code(), errc::cancelled);
-  EXPECT_EQ(error_of([&] { run(cache.async_get(key("a")), env); }).portable_code(), errc::cancelled);
+  EXPECT_EQ(caught([&] { run(cache.async_blpop({key("l")}, 0s), env); }).portable_code(), errc::cancelled);
+  EXPECT_EQ(caught([&] { run(cache.async_get(key("a")), env); }).portable_code(), errc::cancelled);
   EXPECT_EQ(cache.ping(), "PONG");
 }
 

@@ -3,25 +3,12 @@
 #pragma once
 
 #include "fixture.hpp"
+#include "support/caught.hpp"
 #include "support/log_capture.hpp"
 
 #include <polypool/manager.hpp>
 
-#include <concepts>
-
 namespace polypool::test {
-
-/// What a call throws; fails the test when it throws nothing.
-template <std::invocable Work>
-error error_of(Work&& work) {
-  try {
-    std::forward<Work>(work)();
-  } catch (const error& problem) {
-    return problem;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {errc::internal_error, "nothing was thrown"};
-}
 
 inline config::connection redis_connection(std::string name, endpoint where) {
   config::connection out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Servers that refuse, hang, restart, or are not what they should be; and what a session leaves behind.
 #include "fixture.hpp"
+#include "support/caught.hpp"
 #include "support/tcp_gate.hpp"
 
 #include <cstdlib>
@@ -209,6 +210,56 @@ TEST_P(redis_trouble, cut_at_every_step) {
   gate.corrupt_at(introduction);
   redis_client odd(go_, where);
   EXPECT_THAT(odd.failure("GET", "a").what(), HasSubstr("not RESP"));
+}
+
+// Each operation meets a connection that breaks off in its answer.
+TEST_P(redis_trouble, cut_at_every_step_of_a_sessions_life) {
+  private_redis server;
+  redis_admin admin(server.address());
+  tcp_gate gate("127.0.0.1", server.address().port);
+  int confirmed = 0;
+  const auto life = [&](redis_client& db) {
+    go_(db->probe());
+    go_(db->describe());
+    redis_batch many;
+    for (int i = 0; i < 5; ++i) many.add(redis_command("SET", i, i)).add(redis_command("GET", i));
+    db.run_all(many);
+    redis_batch atomic;
+    atomic.add(redis_command("MULTI")).add(redis_command("INCR", "n")).add(redis_command("EXEC"));
+    db.run_all(atomic);
+    ++confirmed;
+    db.run("EVAL", "return {1, {'two', ARGV[1]}}", 0, "three");
+    db.run("SELECT", 3);
+    db.reset();
+    const redis_command subscribe("SUBSCRIBE", "news");
+    go_(db->send(subscribe));
+    go_(db->next_push());
+    admin({"PUBLISH", "news", "something new"});
+    EXPECT_EQ(go_(db->next_push())[2].text(), "something new");
+    db.reset();
+    EXPECT_EQ(admin({"PUBLISH", "news", "to nobody"}), "0");
+    EXPECT_EQ(db.shown("PING"), "PONG");
+  };
+  for (const std::string protocol : {"3", "2"}) {
+    auto where = server.address().to_endpoint("test");
+    where.port = gate.port();
+    where.options["protocol"] = protocol;
+    gate.pass();
+    const auto before = gate.bytes_from_server();
+    redis_client whole(go_, where);
+    const auto introduction = gate.bytes_from_server() - before;
+    life(whole);
+    const auto all = gate.bytes_from_server() - before;
+    for (auto offset = introduction + 2; offset + 8 < all; offset += (all - introduction) / 60) {
+      SCOPED_TRACE(protocol + " after " + std::to_string(offset - introduction));
+      gate.cut_after(offset, offset % 2 == 0 ? tcp_gate::ending::fin : tcp_gate::ending::rst);
+      redis_client db(go_, where);
+      const auto lost = caught([&] { life(db); });
+      EXPECT_EQ(lost.portable_code(), errc::connection_lost) << lost.what();
+      EXPECT_TRUE(db->broken());
+    }
+  }
+  EXPECT_GE(std::stoi(admin({"GET", "n"})), confirmed) << "nothing that was confirmed is lost";
 }
 
 TEST_P(redis_trouble, a_frozen_server) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of replies: C++ types, errors; and how commands are put together.
 #include "driver/resp_parser.hpp"
+#include "support/caught.hpp"
 
 #include <polypool/redis_cast.hpp>
 #include <polypool/redis_command.hpp>
@@ -23,17 +24,6 @@ redis_reply reply(std::string_view text) {
   resp_parser parser;
   EXPECT_EQ(parser.feed(text), resp_parser::outcome::complete);
   return parser.take();
-}
-
-template <class Work>
-error error_of(Work&& work) {
-  try {
-    work();
-  } catch (const error& problem) {
-    return problem;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {errc::internal_error, ""};
 }
 
 TEST(redis_reply, becomes_what_is_asked_for) {
@@ -78,18 +68,18 @@ TEST(redis_reply, maps_and_pairs_of_both_protocols) {
 }
 
 TEST(redis_reply, says_why_it_cannot_become_something) {
-  EXPECT_EQ(error_of([] { reply(":1\r\n").as<std::string>(); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([] { reply("$1\r\nx\r\n").as<int>(); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([] { reply(":300\r\n").as<std::uint8_t>(); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([] { reply(":-1\r\n").as<unsigned>(); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([] { reply(":2\r\n").as<bool>(); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([] { reply("_\r\n").as<std::string>(); }).portable_code(), errc::null_value);
-  EXPECT_EQ(error_of([] { reply("+a\r\n").as<std::vector<int>>(); }).portable_code(), errc::type_mismatch);
-  EXPECT_EQ(error_of([] { reply("*3\r\n:1\r\n:2\r\n:3\r\n").as<std::map<std::string, int>>(); }).portable_code(),
+  EXPECT_EQ(test::caught([] { reply(":1\r\n").as<std::string>(); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(test::caught([] { reply("$1\r\nx\r\n").as<int>(); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(test::caught([] { reply(":300\r\n").as<std::uint8_t>(); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(test::caught([] { reply(":-1\r\n").as<unsigned>(); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(test::caught([] { reply(":2\r\n").as<bool>(); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(test::caught([] { reply("_\r\n").as<std::string>(); }).portable_code(), errc::null_value);
+  EXPECT_EQ(test::caught([] { reply("+a\r\n").as<std::vector<int>>(); }).portable_code(), errc::type_mismatch);
+  EXPECT_EQ(test::caught([] { reply("*3\r\n:1\r\n:2\r\n:3\r\n").as<std::map<std::string, int>>(); }).portable_code(),
             errc::type_mismatch);
-  EXPECT_EQ(error_of([] { (void)reply("*1\r\n:1\r\n").as<std::pair<int, int>>(); }).portable_code(),
+  EXPECT_EQ(test::caught([] { (void)reply("*1\r\n:1\r\n").as<std::pair<int, int>>(); }).portable_code(),
             errc::type_mismatch);
-  const auto said = error_of([] { reply("-WRONGTYPE Operation against a key\r\n").as<std::string>(); });
+  const auto said = test::caught([] { reply("-WRONGTYPE Operation against a key\r\n").as<std::string>(); });
   EXPECT_EQ(said.portable_code(), errc::type_mismatch);
   EXPECT_EQ(said.server_message(), "WRONGTYPE Operation against a key");
 }

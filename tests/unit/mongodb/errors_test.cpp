@@ -31,8 +31,9 @@ TEST(mongodb_errors, codes_of_the_server) {
       {424242, errc::database_error},    {0, errc::database_error},
   };
   for (const auto& [code, expected] : all) EXPECT_EQ(portable_code(code), expected) << code;
-  EXPECT_EQ(server_error(13, "command find requires authentication", nullptr).portable_code(),
-            errc::authentication_failed);
+  const auto nobody = server_error(13, "command find requires authentication", nullptr);
+  EXPECT_EQ(nobody.portable_code(), errc::authentication_failed);
+  EXPECT_EQ(nobody.hint(), "configure a user and its password");
 }
 
 TEST(mongodb_errors, what_to_do_about_them) {

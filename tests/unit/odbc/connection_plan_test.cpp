@@ -167,6 +167,8 @@ TEST(odbc_plan, of_data_sources) {
   EXPECT_TRUE(has(plan, "PWD={s;e}}c=r};"));
   where.options["DSN"] = "missing";
   EXPECT_NE(std::string(refusal(where, usual()).what()).find("missing"), std::string::npos);
+  where.options["DSN"] = std::string(33, 's');
+  EXPECT_NE(std::string(refusal(where, usual()).what()).find("too long"), std::string::npos);
 }
 
 TEST(odbc_plan, what_cannot_be) {
