@@ -242,9 +242,12 @@ pool& connection_state::reopened_pool() {
 task<lease> connection_state::acquire(std::source_location where) {
   if (group_) {
     require_open();
-    const auto member = group_->choose(nullptr, nullptr);
-    task<lease> waiting = member->acquire(where);
-    co_return co_await std::move(waiting);
+    for (;;) {
+      const auto member = group_->choose(nullptr, nullptr);
+      task<lease> waiting = member->acquire(where);
+      lease got = co_await std::move(waiting);
+      if (group_->still_takes(nullptr, *member)) co_return got;  // else writes have moved on meanwhile
+    }
   }
   pool& from = usable_pool();
   if (lease quick = from.try_acquire(where)) co_return quick;

@@ -122,7 +122,9 @@ void failover_machine::choose_one(time_point now) {
 
 void failover_machine::choose_by_claims(const std::vector<std::size_t>& claimants, time_point now) {
   if (claimants.size() > 1) {
-    become(std::nullopt, said_of(claimants) + " say they are the primary; writes are refused until one is a replica");
+    become(std::nullopt, said_of(claimants) +
+                             " say they are the primary; writes are refused until only one does, or until you say by "
+                             "hand which one is right");
     decision_.several = true;
     return;
   }

@@ -175,8 +175,9 @@ void group_state::refuse() {
     several = machine_.decision().several;
   }
   error problem(errc::no_primary, why);
-  problem.with_hint(several ? "stop or demote one of the servers, or say by hand which one is right (failover)"
-                            : "promote a server; it is noticed without a restart");
+  problem.with_hint(several ? "stop or demote the wrong one, or say which is right: polypool failover " + config_.name +
+                                  " --to NAME"
+                            : std::string("promote a server; it is noticed without a restart"));
   throw problem.at(config_.name, "choose");
 }
 
