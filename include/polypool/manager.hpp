@@ -180,7 +180,8 @@ class connection {
   connection_statistics statistics() const;
   /// What its circuit breaker has seen.
   polypool::breaker_snapshot breaker_snapshot() const;
-  /// Holds its circuit breaker open or closed whatever happens, or lets it work again.
+  /// Holds its circuit breaker open or closed whatever happens, or lets it work again. Throws unsupported for a group:
+  /// its members have one each.
   void force_breaker(breaker_action action);
   /// Changes the pool's limits, numbers of sessions, at run time. What is over them closes as it comes back.
   void resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle);

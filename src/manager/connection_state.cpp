@@ -2,7 +2,6 @@
 #include "manager/connection_state.hpp"
 
 #include "config/target.hpp"
-#include "manager/health_track.hpp"
 #include "manager/redis_sharing.hpp"
 
 #include <polypool/config_changes.hpp>
@@ -58,6 +57,7 @@ connection_state::~connection_state() = default;
 
 void connection_state::tell(event_kind kind, std::string_view from, std::string_view to,
                             std::string_view detail) const noexcept {
+  if (silent_.load(std::memory_order_relaxed)) return;
   around_->events->publish(kind, name_, type_, from, to, detail);
 }
 

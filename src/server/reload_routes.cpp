@@ -73,6 +73,21 @@ task<candidate> read_again(std::shared_ptr<configuration_source> source, std::st
   co_return co_await reading;
 }
 
+// The same for a reload: that it came to nothing is news.
+task<candidate> read_or_refuse(manager& served, std::shared_ptr<configuration_source> source, std::string environment) {
+  try {
+    task<candidate> reading = read_again(std::move(source), std::move(environment));
+    co_return co_await std::move(reading);
+  } catch (const error& why) {
+    connection_event refused;
+    refused.kind = event_kind::configuration;
+    refused.to = "refused";
+    refused.detail = why.what();
+    served.events().publish(refused);
+    throw;
+  }
+}
+
 task<response> preview(context& shared) {
   task<candidate> reading = read_again(shared.source, {});
   const candidate found = co_await std::move(reading);
@@ -122,7 +137,7 @@ namespace polypool {
 
 task<std::vector<config::change>> async_reload(manager& served, std::shared_ptr<configuration_source> source,
                                                std::string environment, bool all_or_nothing) {
-  task<server::candidate> reading = server::read_again(source, environment);
+  task<server::candidate> reading = server::read_or_refuse(served, source, environment);
   server::candidate found = co_await std::move(reading);
   apply_options how;
   how.all_or_nothing = all_or_nothing;
