@@ -94,8 +94,9 @@ std::string heading(const layout& how, const terminal& where) {
 }
 
 std::string row_line(const top_row& row, const layout& how, bool selected, const terminal& where) {
-  const auto pool = std::to_string(row.in_use) + "/" + std::to_string(row.idle) + "/" + std::to_string(row.open) + "/" +
-                    std::to_string(row.max);
+  const auto pool = row.group ? std::string("-")
+                              : std::to_string(row.in_use) + "/" + std::to_string(row.idle) + "/" +
+                                    std::to_string(row.open) + "/" + std::to_string(row.max);
   const bool errors = row.errors_per_second && *row.errors_per_second > 0;
   const std::array<std::pair<std::string, style>, columns.size()> cells{
       {{(selected && !where.colors ? ">"
@@ -106,7 +107,7 @@ std::string row_line(const top_row& row, const layout& how, bool selected, const
        {row.type, style::plain},
        {row.health, style_of_health(row.health)},
        {pool, row.waiting > 0 ? style::yellow : style::plain},
-       {std::to_string(row.waiting), row.waiting > 0 ? style::yellow : style::plain},
+       {row.group ? "-" : std::to_string(row.waiting), row.waiting > 0 ? style::yellow : style::plain},
        {rate(row.queries_per_second), style::plain},
        {rate(row.errors_per_second), errors ? style::red : style::plain},
        {time(row.p50_ms), style::plain},
@@ -147,7 +148,7 @@ const std::array<std::string_view, 11> help_lines{
     "  r                reconnect: replace all sessions of the selected connection",
     "  q, Ctrl-C        quit                     ?, h    this help; any key leaves it",
     "",
-    "  * before a name: active. U/I/O/M: sessions in use, idle, open, at most.",
+    "  * before a name: active. U/I/O/M: sessions in use, idle, open, at most; those of groups are their members'.",
     "  WAIT: callers that wait for a session. Q/S and ERR/S: calls and errors a second.",
     "  P50 and P95: half and 95 % of the latest calls took at most this long.",
     "  BREAKER: closed (calls pass), half-open (a few try), open (calls are refused)."};

@@ -59,6 +59,7 @@ top_row top_model::row_of(const json::object& one, double seconds) {
   out.phase = text_field(one, "phase");
   out.active = flag_field(one, "isActive");
   out.redis = out.type == "redis";
+  out.group = flag_field(one, "group");
   out.breaker = text_field(object_field(one, "breaker"), "state");
   const auto& pool = object_field(one, "pool");
   out.in_use = count_field(pool, "inUse");
