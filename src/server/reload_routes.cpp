@@ -3,6 +3,7 @@
 #include "server/bodies.hpp"
 #include "server/context.hpp"
 #include "server/envelope.hpp"
+#include "server/group_body.hpp"
 
 #include <polypool/config_changes.hpp>
 #include <polypool/waits.hpp>
@@ -44,9 +45,7 @@ response changes_answer(const std::vector<config::change>& changes, std::string_
 
 // A configuration that cannot be read or used: all that is wrong with it, a line each.
 http_failure refusal_of(const config::configuration_error& wrong) {
-  std::string lines;
-  for (const auto& each : wrong.problems()) lines += (lines.empty() ? "" : "\n") + each.to_string();
-  return {400, "The configuration is not valid; nothing was changed", std::move(lines)};
+  return {400, "The configuration is not valid; nothing was changed", lines_of(wrong)};
 }
 
 // A configuration and what puts its part beside the manager in force. No aggregate: g++ 12 miscompiles those here.
