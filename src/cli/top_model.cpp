@@ -88,8 +88,12 @@ top_row top_model::row_of(const json::object& one, double seconds) {
 }
 
 std::string top_row::shown_name() const {
-  if (places.empty() || !places.front().itself || !places.front().failover) return name;
-  return name + " → " + (places.front().primary.empty() ? "nobody" : places.front().primary);
+  for (const auto& each : places) {
+    if (each.itself && each.failover) return name + " → " + (each.primary.empty() ? "nobody" : each.primary);
+    const auto role = each.role.substr(0, each.role.find(" of "));  // "primary of orders"
+    if (!each.itself && role != "member") return name + " (" + role + ")";
+  }
+  return name;
 }
 
 void top_model::update(const json::object& status, const json::object& events, const json::object& groups,

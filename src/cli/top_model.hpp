@@ -28,7 +28,7 @@ struct top_row {
   std::string last_event;
   std::vector<group_place> places;  // in groups
 
-  // Its name; of a group, also where its writes go.
+  // Its name; of a group, also where its writes go; of a member, what it is there.
   std::string shown_name() const;
 };
 
