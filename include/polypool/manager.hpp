@@ -207,7 +207,7 @@ class connection {
 /// How a configuration is applied to a running manager.
 struct apply_options {
   /// Every connection that is new or changed has to connect, or nothing is applied; otherwise only critical ones, and
-  /// those whose predecessor is connected. Lazy ones are never asked.
+  /// those whose predecessor works. Lazy ones are never asked.
   bool all_or_nothing = false;
   /// Called once when everything has changed hands, before the next configuration may be applied; for what a program
   /// has beside its manager. Must not throw, and does not wait.

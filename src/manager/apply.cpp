@@ -321,13 +321,13 @@ task<std::vector<config::change>> manager_core::put_in_force(config::settings ne
     co_await std::move(dropping);
     require_open("apply");
   }
+  if (how.committed) how.committed();
   for (const auto& each : list) {
     if (each.fresh) each.fresh->speak_up(each.old.get());
   }
   adjust_limits(changes, next);
   follow_default(name_space::databases, before.default_connection, next.default_connection);
   follow_default(name_space::redis, before.default_redis, next.default_redis);
-  if (how.committed) how.committed();
   task<void> handing = hand_over(list, next.drain_timeout, next.force_timeout);
   co_await std::move(handing);
   for (const auto& each : changes) log_.info("manager", "configuration", {{"change", each.to_string()}});
