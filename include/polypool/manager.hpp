@@ -180,7 +180,8 @@ class connection {
   connection_statistics statistics() const;
   /// What its circuit breaker has seen.
   polypool::breaker_snapshot breaker_snapshot() const;
-  /// Holds its circuit breaker open or closed whatever happens, or lets it work again.
+  /// Holds its circuit breaker open or closed whatever happens, or lets it work again. Throws unsupported for a group:
+  /// its members have one each.
   void force_breaker(breaker_action action);
   /// Changes the pool's limits, numbers of sessions, at run time. What is over them closes as it comes back.
   void resize(std::uint32_t min_open, std::uint32_t max_open, std::uint32_t max_idle);
@@ -206,7 +207,7 @@ class connection {
 /// How a configuration is applied to a running manager.
 struct apply_options {
   /// Every connection that is new or changed has to connect, or nothing is applied; otherwise only critical ones, and
-  /// those whose predecessor is connected. Lazy ones are never asked.
+  /// those whose predecessor works. Lazy ones are never asked.
   bool all_or_nothing = false;
   /// Called once when everything has changed hands, before the next configuration may be applied; for what a program
   /// has beside its manager. Must not throw, and does not wait.

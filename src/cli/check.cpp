@@ -34,7 +34,11 @@ int check(const arguments& given) {
     if (!problems.empty()) throw config::configuration_error(problems);
     const auto& all = found.settings.connections;
     std::cout << found.origin << ": " << out.paint("good", style::green) << ", " << all.size()
-              << (all.size() == 1 ? " connection\n" : " connections\n");
+              << (all.size() == 1 ? " connection" : " connections");
+    if (const auto groups = found.settings.groups.size(); groups > 0) {
+      std::cout << " and " << groups << (groups == 1 ? " group" : " groups");
+    }
+    std::cout << '\n';
     if (all.empty()) return success;
     table rows({{"NAME"}, {"TYPE"}, {"TARGET"}});
     for (const auto& each : all) {

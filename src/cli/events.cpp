@@ -109,7 +109,8 @@ event_line line_of(const json::object& event) {
   out.kind = text_field(event, "kind");
   out.connection = text_field(event, "connection");
   const auto from = text_field(event, "from");
-  const auto to = text_field(event, "to");
+  auto to = text_field(event, "to");
+  if (to.empty() && out.kind == "failover") to = "nobody";
   if (!to.empty()) out.change = from.empty() ? to : from + " → " + to;
   out.detail = text_field(event, "detail");
   const bool bad = out.kind == "connection-error" || out.kind == "circuit-open" || to == "unhealthy";

@@ -38,7 +38,11 @@ std::map<std::string, std::vector<group_place>> places_of(const json::array& gro
       out[name].push_back(place);
     }
     place.itself = true;
-    place.role = !place.failover ? "balance" : place.primary.empty() ? "no primary" : "writes to " + place.primary;
+    const bool several = flag_field(group, "severalPrimaries");
+    place.role = !place.failover          ? "balance"
+                 : !place.primary.empty() ? "writes to " + place.primary
+                 : several                ? "several primaries"
+                                          : "no primary";
     auto& own = out[place.group];
     own.insert(own.begin(), place);
   }

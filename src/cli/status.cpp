@@ -25,7 +25,7 @@ namespace json = boost::json;
 
 std::string count_of(const json::object& from, std::string_view name) {
   const auto* value = from.if_contains(name);
-  return value != nullptr && value->is_number() ? plain_json(*value) : "0";
+  return value != nullptr && value->is_number() ? plain_json(*value) : "-";
 }
 std::string time_of(const json::object& from, std::string_view name) {
   const auto* value = from.if_contains(name);
@@ -149,7 +149,8 @@ int stats(const arguments& given) {
   for (const auto& each : connections->as_array()) {
     if (!each.is_object()) continue;
     const auto& one = each.as_object();
-    const auto& pool = object_field(one, "pool");
+    const json::object none;  // a group has no sessions
+    const auto& pool = flag_field(one, "group") ? none : object_field(one, "pool");
     rows.add({{text_field(one, "name")},
               {text_field(one, "type")},
               health_cell(text_field(one, "health")),

@@ -94,8 +94,9 @@ std::string heading(const layout& how, const terminal& where) {
 }
 
 std::string row_line(const top_row& row, const layout& how, bool selected, const terminal& where) {
-  const auto pool = std::to_string(row.in_use) + "/" + std::to_string(row.idle) + "/" + std::to_string(row.open) + "/" +
-                    std::to_string(row.max);
+  const auto pool = row.group ? std::string("-")
+                              : std::to_string(row.in_use) + "/" + std::to_string(row.idle) + "/" +
+                                    std::to_string(row.open) + "/" + std::to_string(row.max);
   const bool errors = row.errors_per_second && *row.errors_per_second > 0;
   const std::array<std::pair<std::string, style>, columns.size()> cells{
       {{(selected && !where.colors ? ">"
@@ -106,7 +107,7 @@ std::string row_line(const top_row& row, const layout& how, bool selected, const
        {row.type, style::plain},
        {row.health, style_of_health(row.health)},
        {pool, row.waiting > 0 ? style::yellow : style::plain},
-       {std::to_string(row.waiting), row.waiting > 0 ? style::yellow : style::plain},
+       {row.group ? "-" : std::to_string(row.waiting), row.waiting > 0 ? style::yellow : style::plain},
        {rate(row.queries_per_second), style::plain},
        {rate(row.errors_per_second), errors ? style::red : style::plain},
        {time(row.p50_ms), style::plain},
@@ -147,32 +148,26 @@ const std::array<std::string_view, 11> help_lines{
     "  r                reconnect: replace all sessions of the selected connection",
     "  q, Ctrl-C        quit                     ?, h    this help; any key leaves it",
     "",
-    "  * before a name: active. U/I/O/M: sessions in use, idle, open, at most.",
+    "  * before a name: active. U/I/O/M: sessions in use, idle, open, at most; those of groups are their members'.",
     "  WAIT: callers that wait for a session. Q/S and ERR/S: calls and errors a second.",
     "  P50 and P95: half and 95 % of the latest calls took at most this long.",
     "  BREAKER: closed (calls pass), half-open (a few try), open (calls are refused)."};
 
-}  // namespace
+std::string line(std::string_view text, style how, const terminal& where) {
+  return where.paint(fit(text, where.width == 0 ? unlimited_width : where.width), how);
+}
 
-std::vector<std::string> draw(const top_model& model, const top_view& view, const terminal& where) {
-  const std::size_t width = where.width == 0 ? unlimited_width : where.width;
+// What came of the last key, what is asked, or why there is nothing new.
+std::string note_of(const top_view& view, const terminal& where) {
+  if (!view.trouble.empty()) return line(view.trouble, style::red, where);
+  if (!view.question.empty()) return line(view.question, style::yellow, where);
+  return line(view.message, view.refused ? style::red : style::green, where);
+}
+
+// As many rows as there is room for, the selected one among them.
+void add_rows(std::vector<std::string>& out, const top_model& model, const top_view& view, const terminal& where) {
   const bool bounded = where.height > 0;
-  const auto line = [&](std::string_view text, style how) { return where.paint(fit(text, width), how); };
-  std::vector<std::string> out{line(summary(model, view), style::bold)};
-  const std::string& note = !view.trouble.empty()    ? view.trouble
-                            : !view.question.empty() ? view.question
-                                                     : view.message;
-  const auto note_style = !view.trouble.empty()    ? style::red
-                          : !view.question.empty() ? style::yellow
-                          : view.refused           ? style::red
-                                                   : style::green;
-  if (bounded || !note.empty()) out.push_back(line(note, note_style));
-  if (view.help) {
-    for (const auto each : help_lines) out.push_back(line(each, style::plain));
-    if (bounded && out.size() > where.height) out.resize(where.height);
-    return out;
-  }
-  const auto how = layout_for(model, width);
+  const auto how = layout_for(model, where.width == 0 ? unlimited_width : where.width);
   out.push_back(heading(how, where));
   const auto& rows = model.rows();
   std::size_t shown = rows.size();
@@ -187,22 +182,40 @@ std::vector<std::string> draw(const top_model& model, const top_view& view, cons
   for (std::size_t i = first; i < std::min(first + shown, rows.size()); ++i) {
     out.push_back(row_line(rows[i], how, bounded && i == selected, where));
   }
-  const std::size_t most_lines = bounded ? where.height - 1 : out.size() + 12;
-  if (!model.events().empty() && out.size() + 3 <= most_lines) {
-    out.emplace_back();
-    out.push_back(line("EVENTS", style::bold));
-    for (const auto& each : model.events()) {
-      if (out.size() >= most_lines) break;
-      std::string text = each.time + "  " + padded(each.kind, 19, false) + " " + each.connection;
-      if (!each.change.empty()) text += "  " + each.change;
-      if (!each.detail.empty()) text += "  " + each.detail;
-      out.push_back(line(text, each.how));
-    }
+}
+
+void add_events(std::vector<std::string>& out, const top_model& model, const terminal& where) {
+  const std::size_t most_lines = where.height > 0 ? where.height - 1 : out.size() + 12;
+  if (model.events().empty() || out.size() + 3 > most_lines) return;
+  out.emplace_back();
+  out.push_back(line("EVENTS", style::bold, where));
+  for (const auto& each : model.events()) {
+    if (out.size() >= most_lines) break;
+    std::string text = each.time + "  " + padded(each.kind, 19, false) + " " + each.connection;
+    if (!each.change.empty()) text += "  " + each.change;
+    if (!each.detail.empty()) text += "  " + each.detail;
+    out.push_back(line(text, each.how, where));
   }
+}
+
+}  // namespace
+
+std::vector<std::string> draw(const top_model& model, const top_view& view, const terminal& where) {
+  const bool bounded = where.height > 0;
+  std::vector<std::string> out{line(summary(model, view), style::bold, where)};
+  const bool noted = !view.trouble.empty() || !view.question.empty() || !view.message.empty();
+  if (bounded || noted) out.push_back(note_of(view, where));
+  if (view.help) {
+    for (const auto each : help_lines) out.push_back(line(each, style::plain, where));
+    if (bounded && out.size() > where.height) out.resize(where.height);
+    return out;
+  }
+  add_rows(out, model, view, where);
+  add_events(out, model, where);
   if (bounded) {
     while (out.size() + 1 < where.height) out.emplace_back();
     if (out.size() + 1 > where.height) out.resize(where.height > 0 ? where.height - 1 : 0);
-    out.push_back(line("up/down select  s switch  f fail over  r reconnect  ? help  q quit", style::dim));
+    out.push_back(line("up/down select  s switch  f fail over  r reconnect  ? help  q quit", style::dim, where));
   }
   return out;
 }

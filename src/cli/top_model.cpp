@@ -59,6 +59,7 @@ top_row top_model::row_of(const json::object& one, double seconds) {
   out.phase = text_field(one, "phase");
   out.active = flag_field(one, "isActive");
   out.redis = out.type == "redis";
+  out.group = flag_field(one, "group");
   out.breaker = text_field(object_field(one, "breaker"), "state");
   const auto& pool = object_field(one, "pool");
   out.in_use = count_field(pool, "inUse");
@@ -87,8 +88,12 @@ top_row top_model::row_of(const json::object& one, double seconds) {
 }
 
 std::string top_row::shown_name() const {
-  if (places.empty() || !places.front().itself || !places.front().failover) return name;
-  return name + " → " + (places.front().primary.empty() ? "nobody" : places.front().primary);
+  for (const auto& each : places) {
+    if (each.itself && each.failover) return name + " → " + (each.primary.empty() ? "nobody" : each.primary);
+    const auto role = each.role.substr(0, each.role.find(" of "));  // "primary of orders"
+    if (!each.itself && role != "member") return name + " (" + role + ")";
+  }
+  return name;
 }
 
 void top_model::update(const json::object& status, const json::object& events, const json::object& groups,

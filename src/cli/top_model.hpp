@@ -21,14 +21,14 @@ namespace polypool::cli {
 // One connection.
 struct top_row {
   std::string name, type, health, phase, breaker;
-  bool active = false, redis = false;
+  bool active = false, redis = false, group = false;
   std::uint64_t in_use = 0, idle = 0, open = 0, max = 0, waiting = 0;
   std::optional<double> queries_per_second, errors_per_second;  // since the answer before
   std::optional<double> p50_ms, p95_ms;  // since then, or of all time when nothing was asked meanwhile
   std::string last_event;
   std::vector<group_place> places;  // in groups
 
-  // Its name; of a group, also where its writes go.
+  // Its name; of a group, also where its writes go; of a member, what it is there.
   std::string shown_name() const;
 };
 

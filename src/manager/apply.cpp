@@ -46,6 +46,11 @@ bool is_a_limit_only(const config::change& one) {
   return is_about_a_connection(one) && one.fields == std::vector<std::string>{"max_concurrent"};
 }
 
+// One that does not work is not worth keeping for its successor's sake.
+bool works(const connection_pointer& one) noexcept {
+  return one && one->phase() == connection_phase::connected && one->health() != health_status::unhealthy;
+}
+
 const config::connection& wanted_by(const config::settings& next, const config::change& what) {
   return *std::ranges::find_if(next.connections, [&](const config::connection& each) {
     return each.name == what.name && name_space_of(config::kind_of(each.type)) == space_of(what);
@@ -112,7 +117,7 @@ std::vector<manager_core::exchange> manager_core::plan(const config::settings& n
       one.fresh = make_state(wanted_by(next, each), next);
       const bool was_open = one.old && one.old->phase() == connection_phase::connected;
       one.may_connect = !one.fresh->limits().lazy_connect || was_open;
-      one.must_connect = one.may_connect && (was_open || one.fresh->critical_wish().value_or(false));
+      one.must_connect = one.may_connect && (works(one.old) || one.fresh->critical_wish().value_or(false));
     }
     list.push_back(std::move(one));
   }
@@ -146,7 +151,9 @@ void manager_core::plan_groups(const config::settings& next, std::vector<exchang
     exchange one;
     one.old = host;
     if (wanted) one.fresh = make_group(*wanted, find_member);
-    one.must_connect = one.may_connect = one.fresh && host->phase() == connection_phase::connected;
+    if (one.fresh) one.fresh->group()->inherit(*host->group());
+    one.may_connect = one.fresh && host->phase() == connection_phase::connected;
+    one.must_connect = one.may_connect && works(host);
     groups.push_back(std::move(one));
   }
   for (const auto& each : next.groups) {
@@ -203,6 +210,7 @@ bool manager_core::commit(const std::vector<exchange>& list, const config::setti
     if (each.old) {
       known.erase(std::string_view(each.old->name()));
       each.old->give_way_to(each.fresh);
+      if (each.fresh) each.old->fall_silent();
       retiring_.push_back(each.old);
     }
     if (each.fresh) known.emplace(each.fresh->name(), each.fresh);
@@ -261,14 +269,51 @@ task<void> manager_core::retire(connection_pointer old, duration drain, duration
   std::erase(retiring_, old);
 }
 
+void manager_core::publish(std::string_view outcome, std::string detail) const {
+  connection_event what;
+  what.kind = event_kind::configuration;
+  what.to = outcome;
+  what.detail = std::move(detail);
+  around_->events->publish(what);
+}
+
+// What has a name now is heard of, and what has none any more drains.
+task<void> manager_core::hand_over(const std::vector<exchange>& list, duration drain, duration force) {
+  for (const auto& each : list) {
+    if (!each.fresh) each.old->tell(event_kind::removed, "", "", "");
+    if (!each.old) continue;
+    if (each.old->phase() == connection_phase::registered || each.old->phase() == connection_phase::closed) {
+      task<void> closing = retire(each.old, duration::zero(), duration::zero());  // nothing to drain
+      co_await std::move(closing);
+    } else {
+      work_->spawn(retire(each.old, drain, force));
+    }
+  }
+}
+
 task<std::vector<config::change>> manager_core::apply(config::settings next, apply_options how) {
   const auto keep = shared_from_this();
+  try {
+    task<std::vector<config::change>> applying = put_in_force(std::move(next), std::move(how));
+    std::vector<config::change> changes = co_await std::move(applying);
+    publish("applied", std::to_string(changes.size()) + (changes.size() == 1 ? " change" : " changes"));
+    co_return changes;
+  } catch (error& why) {  // keeps its type
+    publish("refused", std::string(why.what()));
+    throw;
+  }
+}
+
+task<std::vector<config::change>> manager_core::put_in_force(config::settings next, apply_options how) {
   require_open("apply");
   const turn mine(applying_);
   const auto before = configuration();
   auto changes = preview(next);
   auto list = plan(next, changes);
   plan_groups(next, list);
+  for (const auto& each : list) {
+    if (each.fresh) each.fresh->fall_silent();  // until it has its name
+  }
   task<void> connecting = connect_fresh(list, how);
   co_await std::move(connecting);
   if (!commit(list, next)) {
@@ -276,27 +321,16 @@ task<std::vector<config::change>> manager_core::apply(config::settings next, app
     co_await std::move(dropping);
     require_open("apply");
   }
+  if (how.committed) how.committed();
+  for (const auto& each : list) {
+    if (each.fresh) each.fresh->speak_up(each.old.get());
+  }
   adjust_limits(changes, next);
   follow_default(name_space::databases, before.default_connection, next.default_connection);
   follow_default(name_space::redis, before.default_redis, next.default_redis);
-  if (how.committed) how.committed();
-  for (const auto& each : list) {
-    if (!each.old) each.fresh->tell(event_kind::registered, "", "", each.fresh->target());
-    if (!each.fresh) each.old->tell(event_kind::removed, "", "", "");
-    if (!each.old) continue;
-    if (each.old->phase() == connection_phase::registered || each.old->phase() == connection_phase::closed) {
-      task<void> closing = retire(each.old, duration::zero(), duration::zero());  // nothing to drain
-      co_await std::move(closing);
-    } else {
-      work_->spawn(retire(each.old, next.drain_timeout, next.force_timeout));
-    }
-  }
+  task<void> handing = hand_over(list, next.drain_timeout, next.force_timeout);
+  co_await std::move(handing);
   for (const auto& each : changes) log_.info("manager", "configuration", {{"change", each.to_string()}});
-  connection_event applied;
-  applied.kind = event_kind::configuration;
-  applied.to = "applied";
-  applied.detail = std::to_string(changes.size()) + (changes.size() == 1 ? " change" : " changes");
-  events().publish(std::move(applied));
   co_return changes;
 }
 

@@ -61,6 +61,7 @@ call_attempts::call_attempts(call_context& context, again how) noexcept : contex
 
 std::optional<error> call_attempts::admit() {
   abandon();
+  places_ = call_places();
   guards_ = &context_.state->guards();
   started_ = not_begun;
   if (!guards_->enabled) return std::nullopt;
@@ -205,6 +206,25 @@ bool call_attempts::failed(const error& why, const environment& env) noexcept {
   ++attempt_;
   here->count_retry(true);
   return true;
+}
+
+namespace {
+
+task<lease> lease_attempt(const call_context& context, call_attempts& attempts, std::source_location where) {
+  task<lease> waiting = context.state->acquire(where);
+  lease borrowed = co_await std::move(waiting);
+  attempts.check_member();
+  co_return borrowed;
+}
+
+}  // namespace
+
+task<lease> lease_once(call_context context, std::source_location where) {
+  environment env = co_await this_environment();
+  env.time = &context.state->time();
+  auto make = [&](call_attempts& attempts) { return lease_attempt(context, attempts, where); };
+  task<lease> calling = make_call<lease>(context, again::if_undone, env, "lease", make);
+  co_return co_await std::move(calling);
 }
 
 }  // namespace polypool::detail

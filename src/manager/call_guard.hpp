@@ -42,7 +42,8 @@ class call_attempts {
   /// A call that is dropped on its way tells nothing about the server.
   ~call_attempts() { abandon(); }
 
-  /// Leave to make the call. @return the error circuit_open without; to throw it here would make it slow
+  /// Leave to make the call; what the attempt before had taken is given back first, or the next one would wait for it.
+  /// @return the error circuit_open without; to throw it here would make it slow
   std::optional<error> admit();
   /// Takes what places are limited, unless one of them has to be waited for.
   bool try_enter() noexcept;
@@ -156,5 +157,9 @@ task<Answer> make_call(call_context& context, again how, environment env, std::s
     }
   }
 }
+
+/// A session for whoever called lease(), where the call belongs by the time there is one. What it is used for, nobody
+/// knows: so it tells nothing about the server, and needs no place in the bulkhead.
+task<lease> lease_once(call_context context, std::source_location where);
 
 }  // namespace polypool::detail

@@ -2,7 +2,6 @@
 #include "manager/connection_state.hpp"
 
 #include "config/target.hpp"
-#include "manager/health_track.hpp"
 #include "manager/redis_sharing.hpp"
 
 #include <polypool/config_changes.hpp>
@@ -58,6 +57,7 @@ connection_state::~connection_state() = default;
 
 void connection_state::tell(event_kind kind, std::string_view from, std::string_view to,
                             std::string_view detail) const noexcept {
+  if (silent_.load(std::memory_order_relaxed)) return;
   around_->events->publish(kind, name_, type_, from, to, detail);
 }
 
@@ -242,9 +242,12 @@ pool& connection_state::reopened_pool() {
 task<lease> connection_state::acquire(std::source_location where) {
   if (group_) {
     require_open();
-    const auto member = group_->choose(nullptr, nullptr);
-    task<lease> waiting = member->acquire(where);
-    co_return co_await std::move(waiting);
+    for (;;) {
+      const auto member = group_->choose(nullptr, nullptr);
+      task<lease> waiting = member->acquire(where);
+      lease got = co_await std::move(waiting);
+      if (group_->still_takes(nullptr, *member)) co_return got;  // else writes have moved on meanwhile
+    }
   }
   pool& from = usable_pool();
   if (lease quick = from.try_acquire(where)) co_return quick;

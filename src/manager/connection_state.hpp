@@ -3,6 +3,7 @@
 #pragma once
 
 #include "manager/group_router.hpp"
+#include "manager/health_track.hpp"
 #include "manager/safeguards.hpp"
 
 #include <polypool/background.hpp>
@@ -18,7 +19,6 @@
 namespace polypool::detail {
 
 class redis_sharing;
-class health_track;
 
 /// What the connections of a manager have in common.
 struct surroundings {
@@ -115,7 +115,12 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
     (made ? retries_ : retries_left_out_).fetch_add(1, std::memory_order_relaxed);
   }
   const log::logger& log() const noexcept { return log_; }
-  /// Publishes that something happened to this connection.
+  /// Nobody hears of it from now on: it has no name yet, or another one has it.
+  void fall_silent() noexcept { silent_.store(true, std::memory_order_relaxed); }
+  /// It has its name now. Tells that it is new, or of its health where that is another than its predecessor's.
+  /// @param before may be null
+  void speak_up(const connection_state* before) noexcept;
+  /// Publishes that something happened to this connection, unless it is silent.
   void tell(event_kind kind, std::string_view from, std::string_view to, std::string_view detail) const noexcept;
 
   /// Null unless it stands for several connections; set once, before anybody else knows it.
@@ -155,6 +160,8 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   // health.cpp
   struct finding;
   connection_health note(finding seen);
+  health_track::step count(const finding& seen, const connection_health& check);
+  void log_health(health_status before, health_status after, const std::string& standing) const;
   void connected();
   void failed_to_connect(const error& why);
   void ended();
@@ -178,7 +185,7 @@ class connection_state : public std::enable_shared_from_this<connection_state> {
   const config::database_type type_;
   const std::optional<bool> critical_;
   const bool metrics_enabled_, logging_enabled_, tracing_enabled_;
-  std::atomic<bool> by_hand_{false};
+  std::atomic<bool> by_hand_{false}, silent_{false};
   std::atomic<std::uint32_t> most_calls_;  // max_concurrent, which may change while it is used
   const config::access_style access_style_;
 

@@ -41,6 +41,25 @@ failover_machine::failover_machine(std::vector<std::string> names, std::vector<m
   last_ = decision_.primary;
 }
 
+void failover_machine::inherit(const failover_machine& before,
+                               const std::function<bool(std::size_t, std::size_t)>& same_server) {
+  by_hand_ = before.by_hand_;
+  failovers_ = before.failovers_;
+  const auto& decided = before.decision_;
+  if (!decided.primary) become(std::nullopt, decided.why);
+  decision_.several = decided.several;
+  for (std::size_t mine = 0; mine < members_.size(); ++mine) {
+    const auto found = std::ranges::find(before.members_, members_[mine].name, &member::name);
+    if (found == before.members_.end()) continue;
+    const auto its = static_cast<std::size_t>(found - before.members_.begin());
+    if (before.last_ == its) last_ = mine;
+    if (decided.primary == its) become(mine, decided.why);
+    if (!same_server(mine, its)) continue;
+    const auto declared = std::exchange(members_[mine], *found).declared;
+    members_[mine].declared = declared;
+  }
+}
+
 std::size_t failover_machine::declared_primary() const noexcept {
   const auto found = std::ranges::find(members_, member_role::primary, &member::declared);
   return found == members_.end() ? 0 : static_cast<std::size_t>(found - members_.begin());
@@ -122,7 +141,9 @@ void failover_machine::choose_one(time_point now) {
 
 void failover_machine::choose_by_claims(const std::vector<std::size_t>& claimants, time_point now) {
   if (claimants.size() > 1) {
-    become(std::nullopt, said_of(claimants) + " say they are the primary; writes are refused until one is a replica");
+    become(std::nullopt, said_of(claimants) +
+                             " say they are the primary; writes are refused until only one does, or until you say by "
+                             "hand which one is right");
     decision_.several = true;
     return;
   }

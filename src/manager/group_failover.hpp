@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ class failover_machine {
   /// @param names for sentences
   failover_machine(std::vector<std::string> names, std::vector<member_role> declared, failover_options options);
 
+  /// Goes on where another one stopped: with its primary, with what was said by hand, and with what is known of members
+  /// of the same name. @param same_server of this one's member and the other's, whether they are one server
+  void inherit(const failover_machine& before, const std::function<bool(std::size_t, std::size_t)>& same_server);
   /// A member has answered, or has not.
   void saw(std::size_t member, const server_info& said, time_point now);
   void missed(std::size_t member, time_point now);
@@ -61,6 +65,8 @@ class failover_machine {
   std::optional<std::size_t> next_after_current() const;
 
   const failover_decision& decision() const noexcept { return decision_; }
+  /// The last primary there was.
+  std::optional<std::size_t> last_primary() const noexcept { return last_; }
   std::optional<bool> reachable(std::size_t member) const noexcept { return members_[member].up; }
   server_info::role_type role(std::size_t member) const noexcept { return members_[member].said; }
   std::optional<duration> lag(std::size_t member) const noexcept { return members_[member].lag; }

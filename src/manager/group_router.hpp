@@ -44,6 +44,9 @@ class group_router {
   virtual task<void> fail_over(std::string to) = 0;
   virtual task<void> fail_back() = 0;
   virtual const std::vector<std::shared_ptr<connection_state>>& members() const noexcept = 0;
+  /// Goes on where the group stopped whose place this one takes: with its primary, and with what was said by hand.
+  /// Before anybody else knows it.
+  virtual void inherit(const group_router& before) = 0;
 };
 
 }  // namespace polypool::detail

@@ -86,6 +86,21 @@ group_state::group_state(config::group configuration, std::vector<std::shared_pt
   if (failover()) balance_.allow(std::vector<bool>(members_.size(), false), time_.now());  // nobody has said so yet
 }
 
+void group_state::inherit(const group_router& before) {
+  const auto* const old = dynamic_cast<const group_state*>(&before);
+  if (!old || !failover() || !old->failover()) return;
+  const std::scoped_lock lock(mutex_, old->mutex_);
+  failovers_.store(old->failovers_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  changed_at_ = old->changed_at_;
+  machine_.inherit(old->machine_, [&](std::size_t mine, std::size_t its) {
+    return members_[mine]->target() == old->members_[its]->target();
+  });
+  const auto primary = machine_.decision().primary;
+  before_ = primary ? static_cast<int>(*primary) : nobody;
+  last_ = static_cast<int>(machine_.last_primary().value_or(0));
+  primary_.store(before_, std::memory_order_release);
+}
+
 std::size_t group_state::index_of(const connection_state& member) const noexcept {
   const auto found =
       std::ranges::lower_bound(order_, &member, {}, &std::pair<const connection_state*, std::size_t>::first);
@@ -175,8 +190,9 @@ void group_state::refuse() {
     several = machine_.decision().several;
   }
   error problem(errc::no_primary, why);
-  problem.with_hint(several ? "stop or demote one of the servers, or say by hand which one is right (failover)"
-                            : "promote a server; it is noticed without a restart");
+  problem.with_hint(several ? "stop or demote the wrong one, or say which is right: polypool failover " + config_.name +
+                                  " --to NAME"
+                            : std::string("promote a server; it is noticed without a restart"));
   throw problem.at(config_.name, "choose");
 }
 

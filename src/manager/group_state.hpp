@@ -43,6 +43,7 @@ class group_state final : public group_router, public std::enable_shared_from_th
   task<void> fail_over(std::string to) override;
   task<void> fail_back() override;
   const std::vector<std::shared_ptr<connection_state>>& members() const noexcept override { return members_; }
+  void inherit(const group_router& before) override;
 
  private:
   struct answer {

@@ -183,6 +183,7 @@ task<void> group_state::fail_over(std::string to) {
   co_await std::move(looking);
   choose_by_hand([&](time_point now) {
     if (to.empty()) {
+      if (machine_.decision().several) return machine_.decision().why;  // nobody may guess which one is right
       const auto next = machine_.next_after_current();
       if (!next) return std::string("no other member can take writes; promote one first");
       index = *next;

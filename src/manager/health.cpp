@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Health checks: what one sees, and what the connection counts as after several.
 #include "manager/connection_state.hpp"
-#include "manager/health_track.hpp"
 
 #include <polypool/duration.hpp>
 
@@ -92,10 +91,10 @@ connection_health connection_state::note(finding seen) {
   out.name = name_;
   out.type = type_;
   out.status = seen.status;
-  out.detail = health_sentence(seen.status, seen.reason);
+  const bool over = seen.status == health_status::unknown;
+  out.detail = over ? "Connection '" + name_ + "' is closed" : health_sentence(seen.status, seen.reason);
   out.latency = seen.latency;
   out.checked_at = std::chrono::system_clock::now();
-  if (seen.status == health_status::unknown) out.detail = "Connection '" + name_ + "' is closed";
   health_track::step step;
   std::string standing;
   {
@@ -104,22 +103,9 @@ connection_health connection_state::note(finding seen) {
     if (!seen.server && last_health_) out.server = last_health_->server;
     const auto now = phase();
     const bool ended = now == connection_phase::closed || now == connection_phase::removed;
-    if (ended && seen.status != health_status::unknown) return out;  // whoever closed it had the last word
-    if (!track_) {
-      // Closing what was never used: nothing to remember.
-      if (seen.status == health_status::unknown) return out;
-      track_ = std::make_unique<health_track>();
-    }
-    step = seen.decides ? track_->decide(seen.status)
-                        : track_->note(seen.status, {limits_->unhealthy_after, limits_->healthy_after});
-    health_.store(step.after, std::memory_order_release);
-    if (seen.status != health_status::unknown) {
-      track_->remember({out.checked_at, seen.latency, seen.status, step.after, seen.reason});
-    }
-    auto fresh = std::make_unique<connection_health>(out);
-    fresh->status = step.after;
-    if (seen.status != health_status::unknown) fresh->detail = health_sentence(step.after, standing_reason(seen));
-    last_health_ = std::move(fresh);
+    if (ended && !over) return out;   // whoever closed it had the last word
+    if (!track_ && over) return out;  // closing what was never used: nothing to remember
+    step = count(seen, out);
     standing = last_health_->detail;
     // Under the lock, so that events come in the order of what they tell; publishing only copies.
     if (step.began_failing) tell(event_kind::connection_error, "", "", seen.reason);
@@ -128,15 +114,35 @@ connection_health connection_state::note(finding seen) {
       tell(event_kind::health_change, to_string(step.before), to_string(step.after), standing);
     }
   }
-  if (step.before != step.after && step.after == health_status::unhealthy) {
+  if (step.before != step.after) log_health(step.before, step.after, standing);
+  return out;
+}
+
+// Expects the lock. What the connection counts as from now on, with a sentence for it.
+health_track::step connection_state::count(const finding& seen, const connection_health& check) {
+  if (!track_) track_ = std::make_unique<health_track>();
+  const auto step = seen.decides ? track_->decide(seen.status)
+                                 : track_->note(seen.status, {limits_->unhealthy_after, limits_->healthy_after});
+  health_.store(step.after, std::memory_order_release);
+  auto fresh = std::make_unique<connection_health>(check);
+  fresh->status = step.after;
+  if (seen.status != health_status::unknown) {
+    track_->remember({check.checked_at, seen.latency, seen.status, step.after, seen.reason});
+    fresh->detail = health_sentence(step.after, standing_reason(seen));
+  }
+  last_health_ = std::move(fresh);
+  return step;
+}
+
+void connection_state::log_health(health_status before, health_status after, const std::string& standing) const {
+  if (silent_.load(std::memory_order_relaxed)) return;
+  if (after == health_status::unhealthy) {
     log_.warning("health", "connection is unhealthy", {{"connection", name_}, {"error", standing}});
-  } else if (step.before != step.after && step.after == health_status::degraded) {
+  } else if (after == health_status::degraded) {
     log_.warning("health", "connection is degraded", {{"connection", name_}, {"error", standing}});
-  } else if (step.after == health_status::healthy && step.before != step.after &&
-             step.before != health_status::unknown) {
+  } else if (after == health_status::healthy && before != health_status::unknown) {
     log_.info("health", "connection is healthy again", {{"connection", name_}});
   }
-  return out;
 }
 
 void connection_state::connected() {
@@ -160,6 +166,19 @@ void connection_state::report(health_status status, std::string reason, std::opt
   sure.server = std::move(server);
   sure.decides = true;
   note(std::move(sure));
+}
+void connection_state::speak_up(const connection_state* before) noexcept {
+  const std::string where = target();
+  const std::scoped_lock lock(mutex_);  // as in note(): events come in the order of what they tell
+  silent_.store(false, std::memory_order_relaxed);
+  if (!before) tell(event_kind::registered, "", "", where);
+  const auto was = before ? before->health() : health_status::unknown;
+  const auto is = health();
+  if (is == was || is == health_status::unknown) return;
+  const std::string_view detail = last_health_ ? std::string_view(last_health_->detail) : std::string_view();
+  if (!is_serving(is)) tell(event_kind::connection_error, "", "", detail);
+  if (is_serving(is) && was == health_status::unhealthy) tell(event_kind::connection_recovery, "", "", detail);
+  tell(event_kind::health_change, to_string(was), to_string(is), detail);
 }
 void connection_state::ended() {
   finding sure;

@@ -236,6 +236,11 @@ polypool::breaker_snapshot connection::breaker_snapshot() const {
 }
 void connection::force_breaker(breaker_action action) {
   const auto state = now();
+  if (state->group()) {
+    throw error(errc::unsupported, "a group has no circuit breaker of its own")
+        .with_hint("its members have: " + state->target())
+        .at(state->name(), "breaker");
+  }
   auto& breaker = state->guards().breaker;
   const auto now = state->time().now();
   switch (action) {

@@ -69,6 +69,8 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   config::settings configuration() const;
   std::vector<config::change> preview(const config::settings& next) const;
   task<std::vector<config::change>> apply(config::settings next, apply_options how);
+  /// Publishes what came of a configuration: "applied" or "refused".
+  void publish(std::string_view outcome, std::string detail) const;
 
   // life
   task<connect_report> connect();
@@ -121,6 +123,8 @@ class manager_core : public std::enable_shared_from_this<manager_core> {
   void adjust_limits(const std::vector<config::change>& changes, const config::settings& next);
   void follow_default(name_space where, const std::string& before, const std::string& after);
   task<void> retire(connection_pointer old, duration drain, duration force);
+  task<void> hand_over(const std::vector<exchange>& list, duration drain, duration force);
+  task<std::vector<config::change>> put_in_force(config::settings next, apply_options how);
   void choose_active(name_space where, const std::string& configured);
   void promote_first_remaining(name_space where);
   void make_active(connection_pointer next, name_space where);

@@ -42,6 +42,7 @@ task<transaction_pointer> begin_attempt(const call_context& context, call_attemp
   tx->context = context;
   task<polypool::lease> waiting = context.state->acquire(where);
   tx->session = co_await std::move(waiting);
+  attempts.check_member();
   tx->documents().begin_transaction(options);  // says nothing to the server yet
   tx->places = attempts.take_places();
   co_return tx;
@@ -97,11 +98,6 @@ task<void> rollback_once(std::shared_ptr<document_transaction> tx) {
   task<void> aborting = tx->documents().abort_transaction();
   task<void> counting = counted(tx->context, std::move(aborting), env, "rollback");
   co_await std::move(counting);
-}
-
-task<polypool::lease> lease_once(call_context context, std::source_location where) {
-  task<polypool::lease> waiting = context.state->acquire(where);
-  co_return co_await std::move(waiting);
 }
 
 }  // namespace

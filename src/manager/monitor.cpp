@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When connections are checked: a task for each one in use, none for the others; and what their pools tell.
 #include "manager/connection_state.hpp"
-#include "manager/health_track.hpp"
 
 #include <polypool/duration.hpp>
 

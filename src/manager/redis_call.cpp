@@ -64,15 +64,19 @@ task<Answer> shared_later(call_context context, Request what, std::string_view o
   time_point now = time.now();
   const environment env = context.limited(co_await this_environment(), now);
   call_attempts attempts(context, again::if_undone);
+  bool admitted = false;  // on another session of the same server it goes on with what it has
   for (int attempt = 1;; ++attempt, now = time.now()) {
     std::optional<place> mine;
     try {
-      if (auto refused = attempts.admit()) [[unlikely]]
-        throw error(std::move(*refused));
-      if (!attempts.try_enter()) [[unlikely]] {
-        task<call_places> entering = attempts.enter();
-        attempts.hold(co_await std::move(entering).in(env));
-        now = time.now();
+      if (!admitted) {
+        if (auto refused = attempts.admit()) [[unlikely]]
+          throw error(std::move(*refused));
+        if (!attempts.try_enter()) [[unlikely]] {
+          task<call_places> entering = attempts.enter();
+          attempts.hold(co_await std::move(entering).in(env));
+          now = time.now();
+        }
+        admitted = true;
       }
       auto& sharing = context.state->redis();
       if (auto quick = sharing.try_join(env, now)) {
@@ -95,6 +99,7 @@ task<Answer> shared_later(call_context context, Request what, std::string_view o
         why.at(context.state->name(), context.operation(words_for(what, operation)));
         throw;
       }
+      admitted = false;
     }
     if (attempts.pause() > duration::zero()) {
       task<wait_result> pausing = sleep_for(attempts.pause());

@@ -30,7 +30,13 @@ task<redis_reply> redis_alone(call_context context, redis_command what, std::opt
 /// A session of one's own with what goes on there.
 struct redis_exclusive {
   call_context context;
+  call_places places;
   lease session;
+  /// Gives both back; the pool says UNWATCH before anybody else gets the session.
+  void end() noexcept {
+    session.release();
+    places = call_places();
+  }
 };
 /// Runs a command on it, with the usual time limit; counts it and gives errors their context.
 task<redis_reply> redis_on(redis_exclusive& mine, redis_command what);

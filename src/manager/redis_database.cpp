@@ -147,20 +147,11 @@ std::optional<std::string> redis_database::blmove(std::string_view source, std::
 
 // sessions -----------------------------------------------------------------------------------------------------------
 
-namespace {
-
-task<polypool::lease> lease_once(call_context context, std::source_location where) {
-  task<polypool::lease> waiting = context.state->acquire(where);
-  co_return co_await std::move(waiting);
-}
-
-}  // namespace
-
 polypool::lease redis_database::lease(std::source_location where) {
   return polypool::run(async_lease(where), detail::blocking_environment(core_->time()));
 }
 task<polypool::lease> redis_database::async_lease(std::source_location where) {
-  return lease_once(redis_target(*core_, state_, call_, "lease"), where);
+  return detail::lease_once(redis_target(*core_, state_, call_, "lease"), where);
 }
 
 }  // namespace polypool

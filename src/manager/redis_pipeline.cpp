@@ -86,16 +86,28 @@ redis_exclusive& running(const std::unique_ptr<redis_exclusive>& state) {
   throw problem;
 }
 
-task<std::unique_ptr<redis_exclusive>> watched(detail::call_context context, redis_command what) {
-  const environment parent = co_await this_environment();
-  const environment env = context.limited(parent);
+using exclusive_pointer = std::unique_ptr<redis_exclusive>;
+
+task<exclusive_pointer> watch_attempt(const detail::call_context& context, detail::call_attempts& attempts,
+                                      const redis_command& what) {
   auto made = std::make_unique<redis_exclusive>();
-  made->context = std::move(context);
-  task<lease> waiting = made->context.state->acquire(std::source_location::current());
-  made->session = co_await std::move(waiting).in(env);
-  task<redis_reply> watching = detail::redis_on(*made, std::move(what));
+  made->context = context;
+  task<lease> waiting = context.state->acquire(std::source_location::current());
+  made->session = co_await std::move(waiting);
+  attempts.begun();
+  task<redis_reply> watching = made->session.key_value().execute(what);
   co_await std::move(watching);
-  co_return std::move(made);
+  made->places = attempts.take_places();
+  co_return made;
+}
+
+// To watch changes nothing, so it may be said again on another session.
+task<exclusive_pointer> watched(detail::call_context context, redis_command what) {
+  const environment parent = co_await this_environment();
+  auto make = [&](detail::call_attempts& attempts) { return watch_attempt(context, attempts, what); };
+  task<exclusive_pointer> calling =
+      detail::make_call<exclusive_pointer>(context, detail::again::always_safe, context.limited(parent), "watch", make);
+  co_return co_await std::move(calling);
 }
 
 task<std::optional<redis_replies>> committed(redis_exclusive& mine, redis_batch commands) {
@@ -103,12 +115,12 @@ task<std::optional<redis_replies>> committed(redis_exclusive& mine, redis_batch 
   try {
     task<std::vector<redis_reply>> work = detail::redis_on(mine, in_transaction(commands), "commit");
     const std::vector<redis_reply> answers = co_await std::move(work);
-    mine.session.release();
+    mine.end();
     co_return outcome_of(answers);
   } catch (const error& problem) {
     failure = problem;
   }
-  mine.session.release();
+  mine.end();
   if (failure->disposition() == disposition::in_doubt && failure->portable_code() != errc::in_doubt) {
     error doubt(errc::in_doubt, "nobody knows whether the transaction happened: " + failure->cause());
     failure = doubt.with_poisoned_session(failure->poisons_session());
@@ -158,7 +170,7 @@ std::optional<redis_replies> redis_transaction::commit() {
 }
 
 void redis_transaction::discard() noexcept {
-  if (state_) state_->session.release();  // the pool says UNWATCH before anybody else gets it
+  if (state_) state_->end();
 }
 
 }  // namespace polypool

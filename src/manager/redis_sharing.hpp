@@ -50,6 +50,8 @@ class redis_sharing {
   redis_sharing(const redis_sharing&) = delete;
 
   /// A place on a session that is at hand. Never waits.
+  /// @param env whose event loop the caller belongs to, or that it blocks @param now by the connection's clock: an
+  /// expired session takes no newcomers; a few milliseconds more or less do not matter
   std::optional<place> try_join(const environment& env, time_point now);
   /// Waits for one. Throws what pool::acquire does.
   task<place> join();

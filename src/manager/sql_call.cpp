@@ -200,21 +200,6 @@ task<transaction_pointer> begin_once(call_context context, transaction_options o
   co_return co_await std::move(calling);
 }
 
-task<polypool::lease> lease_attempt(const call_context& context, call_attempts& attempts, std::source_location where) {
-  task<polypool::lease> waiting = context.state->acquire(where);
-  polypool::lease borrowed = co_await std::move(waiting);
-  attempts.check_member();
-  co_return borrowed;
-}
-
-task<polypool::lease> lease_once(call_context context, std::source_location where) {
-  environment env = co_await this_environment();
-  env.time = &context.state->time();
-  auto make = [&](call_attempts& attempts) { return lease_attempt(context, attempts, where); };
-  task<polypool::lease> calling = detail::make_call<polypool::lease>(context, again::if_undone, env, "lease", make);
-  co_return co_await std::move(calling);
-}
-
 }  // namespace
 
 std::string sql_database::name() const { return target_of(*core_, state_, call_).state->name(); }
@@ -272,7 +257,7 @@ polypool::lease sql_database::lease(std::source_location where) {
   return run(async_lease(where), detail::blocking_environment(core_->time()));
 }
 task<polypool::lease> sql_database::async_lease(std::source_location where) {
-  return lease_once(target_of(*core_, state_, call_), where);
+  return detail::lease_once(target_of(*core_, state_, call_), where);
 }
 
 }  // namespace polypool

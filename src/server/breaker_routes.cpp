@@ -23,7 +23,7 @@ json::object entry_for(const std::string& name, const breaker_snapshot& seen) {
 response breakers_answer(const context& shared) {
   json::array breakers;
   for (const auto& each : shared.manager.statistics().connections) {
-    breakers.push_back(entry_for(each.name, each.breaker));
+    if (!each.group) breakers.push_back(entry_for(each.name, each.breaker));
   }
   json::object data;
   data["breakers"] = std::move(breakers);

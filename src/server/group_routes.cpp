@@ -3,6 +3,7 @@
 #include "server/bodies.hpp"
 #include "server/context.hpp"
 #include "server/envelope.hpp"
+#include "server/group_body.hpp"
 #include "server/health_json.hpp"
 #include "telemetry/log_line.hpp"
 
@@ -63,6 +64,21 @@ task<response> list(const context& shared) {
   co_return success("Groups", std::move(data));
 }
 
+task<response> create(context& shared, const request& asked) {
+  auto wanted = decode_group(asked.body, shared.max_json_depth);
+  std::optional<group> made;
+  try {
+    made = shared.manager.register_group(std::move(wanted));
+  } catch (const config::configuration_error& wrong) {
+    throw http_failure(400, "The group is not valid", lines_of(wrong));
+  }
+  task<group_status> looking = made->async_refresh();
+  const group_status now = co_await std::move(looking);
+  shared.health.forget();
+  shared.log.info("server", "created a group", {{"group", now.name}});
+  co_return success("Created group '" + now.name + "'", group_json(now));
+}
+
 group group_of(const context& shared, const std::string& name) {
   try {
     return shared.manager.group(name);
@@ -116,6 +132,7 @@ void add_group_routes(router& routes, context& shared) {
   const std::string base = "/api/admin/connections/";
   using enum http_method;
   routes.add(get, base + "groups", [&shared](const request&) { return list(shared); });
+  routes.add(post, base + "groups", [&shared](const request& asked) { return create(shared, asked); });
   routes.add(post, base + "failover", [&shared](const request& asked) { return fail_over(shared, asked); });
   routes.add(post, base + "failback", [&shared](const request& asked) { return fail_back(shared, asked); });
 }

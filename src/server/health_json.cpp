@@ -101,7 +101,8 @@ json::object statistics_json(const connection_statistics& numbers) {
   out["healthChecksFailed"] = numbers.health_checks_failed;
   out["lastHealthCheckMs"] = milliseconds(numbers.last_health_check);
   out["latency"] = latency_json(numbers.query_times);
-  out["breaker"] = breaker_json(numbers.breaker);
+  if (numbers.group) out["group"] = true;  // its members have breakers and sessions
+  if (!numbers.group) out["breaker"] = breaker_json(numbers.breaker);
   out["pool"] = pool_json(numbers.pool);
   return out;
 }

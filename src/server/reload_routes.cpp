@@ -3,6 +3,7 @@
 #include "server/bodies.hpp"
 #include "server/context.hpp"
 #include "server/envelope.hpp"
+#include "server/group_body.hpp"
 
 #include <polypool/config_changes.hpp>
 #include <polypool/waits.hpp>
@@ -44,9 +45,7 @@ response changes_answer(const std::vector<config::change>& changes, std::string_
 
 // A configuration that cannot be read or used: all that is wrong with it, a line each.
 http_failure refusal_of(const config::configuration_error& wrong) {
-  std::string lines;
-  for (const auto& each : wrong.problems()) lines += (lines.empty() ? "" : "\n") + each.to_string();
-  return {400, "The configuration is not valid; nothing was changed", std::move(lines)};
+  return {400, "The configuration is not valid; nothing was changed", lines_of(wrong)};
 }
 
 // A configuration and what puts its part beside the manager in force. No aggregate: g++ 12 miscompiles those here.
@@ -71,6 +70,21 @@ task<candidate> read_again(std::shared_ptr<configuration_source> source, std::st
   };
   offload<decltype(read)> reading(std::move(read));
   co_return co_await reading;
+}
+
+// The same for a reload: that it came to nothing is news.
+task<candidate> read_or_refuse(manager& served, std::shared_ptr<configuration_source> source, std::string environment) {
+  try {
+    task<candidate> reading = read_again(std::move(source), std::move(environment));
+    co_return co_await std::move(reading);
+  } catch (const error& why) {
+    connection_event refused;
+    refused.kind = event_kind::configuration;
+    refused.to = "refused";
+    refused.detail = why.what();
+    served.events().publish(refused);
+    throw;
+  }
 }
 
 task<response> preview(context& shared) {
@@ -122,7 +136,7 @@ namespace polypool {
 
 task<std::vector<config::change>> async_reload(manager& served, std::shared_ptr<configuration_source> source,
                                                std::string environment, bool all_or_nothing) {
-  task<server::candidate> reading = server::read_again(source, environment);
+  task<server::candidate> reading = server::read_or_refuse(served, source, environment);
   server::candidate found = co_await std::move(reading);
   apply_options how;
   how.all_or_nothing = all_or_nothing;

@@ -164,6 +164,7 @@ class families {
     add_number(idle_closed_, who, static_cast<double>(sample.idle_closed));
     add_number(retries_, with(who, "result", "made"), static_cast<double>(sample.retries));
     add_number(retries_, with(who, "result", "left_out"), static_cast<double>(sample.retries_left_out));
+    if (!sample.members.empty()) return;  // a group has no breaker, its members have
     // A connection without a tenant is a project of its own.
     const labels breaker{{"database_type", to_valid_utf8(sample.type)}, {"project_id", to_valid_utf8(sample.name)}};
     add_number(breaker_state_, breaker, sample.breaker_state);

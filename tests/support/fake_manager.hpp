@@ -82,6 +82,27 @@ struct fake_world {
   std::unique_ptr<manager> mgr;
 };
 
+/// Callers that call without a pause, and what became of their calls. Outlives them: see `stop`.
+struct busy_callers {
+  int done = 0;
+  int failed = 0;
+  bool stop = false;
+
+  void add(fake_world& world, sql_database db) { world.loop.spawn(call_on(std::move(db), *this)); }
+
+ private:
+  static task<void> call_on(sql_database db, busy_callers& seen) {
+    while (!seen.stop) {
+      try {
+        co_await db.async_query("SELECT 1");
+        ++seen.done;
+      } catch (const error&) {
+        ++seen.failed;
+      }
+    }
+  }
+};
+
 /// The error that an action throws; fails the test when it throws none.
 template <class Action>
 error error_of(Action&& action) {

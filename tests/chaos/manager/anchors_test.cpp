@@ -56,6 +56,48 @@ TEST_F(anchors, a_pool_that_an_outage_drained_to_zero_refills_by_itself) {
   EXPECT_TRUE(wait_until([&] { return manager_->get("bank").health() == health_status::healthy; }));
 }
 
+// A pool for each of many tenants, all on one server that has room for few sessions: whoever calls is served as soon as
+// others' idle sessions are gone, and what is closed leaves nothing behind.
+TEST_F(anchors, pools_of_many_tenants_share_a_server_that_is_full_and_closed_ones_leave_nothing) {
+  constexpr int tenants = 40;
+  postgres_admin(server_->address()).execute("ALTER SYSTEM SET max_connections = 20");
+  server_->restart();
+  postgres_admin admin(server_->address());
+  auto& all = settings_.defaults;
+  all.lazy_connect = true;
+  all.circuit_breaker = false;  // what is tested is the pools
+  all.conn_max_idle_time = 50ms;
+  all.health_check_interval = 0s;
+  all.retry_attempts = 1000;
+  settings_.max_concurrent_total = 8;
+  const auto name_of = [](int i) { return "tenant_" + std::to_string(i); };
+  for (int i = 0; i < tenants; ++i) {
+    settings_.connections.push_back(
+        postgres_connection(name_of(i), server_->address().to_endpoint("polypool_anchors")));
+  }
+  manager_ = std::make_unique<manager>(settings_);
+  manager_->connect();
+  std::atomic<int> served = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 12; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < tenants; ++i) {
+          try {
+            manager_->sql(name_of((i + thread * 7) % tenants)).query("SELECT 1");
+            ++served;
+          } catch (const error& e) {
+            ADD_FAILURE() << e.what();
+          }
+        }
+      });
+    }
+  }
+  EXPECT_EQ(served, 12 * tenants);
+  for (int i = 0; i < tenants; ++i) manager_->remove(name_of(i));
+  EXPECT_TRUE(wait_until([&] { return admin.count_sessions("polypool_anchors") == 0; }));
+}
+
 TEST_F(anchors, the_process_survives_a_restart_of_the_server_and_destructors_never_commit) {
   auto db = make().sql("bank");
   db.execute("CREATE TABLE t (x int)");

@@ -63,8 +63,11 @@ TEST_F(live_reload_test, logging_changes_with_a_signal) {
   configure("  logging: {level: warning, format: json, debug: server}\n");
   daemon_->send_signal(SIGHUP);
   ASSERT_TRUE(wait_until([&] { return output({"diff", "--url", url_}) == "no changes\n"; }));
-  http_exchange(port_, "GET", "/health/live");
-  ASSERT_TRUE(daemon_->wait_for(R"("component":"server","message":"answered")"));
+  // Its lines follow a moment after its connections.
+  ASSERT_TRUE(wait_until([&] {
+    http_exchange(port_, "GET", "/health/live");
+    return daemon_->wait_for(R"("component":"server","message":"answered")", std::chrono::seconds(1));
+  }));
   configure("  logging: {level: info}\n");
   daemon_->send_signal(SIGHUP);
   ASSERT_TRUE(daemon_->wait_for("INFO    serve: reloaded the configuration"));

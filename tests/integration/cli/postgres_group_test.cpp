@@ -68,10 +68,20 @@ TEST_F(postgres_group_test, failover_moves_the_writes_and_says_so) {
   EXPECT_EQ(fail_over({"--to", "books"}).status, 3);
   EXPECT_EQ(fail_over({"--to", "pg-b", "--back"}).status, 2);
   EXPECT_EQ(polypool({"failover", "books", "--url", url_}).status, 3);
+  // Its members have circuit breakers; to hold one of the group would hold up no call.
+  const auto no_breaker = polypool({"breaker", "orders", "open", "--url", url_});
+  EXPECT_EQ(no_breaker.status, 1);
+  EXPECT_THAT(no_breaker.err, HasSubstr("its members have: pg-a, pg-b"));
+  EXPECT_THAT(output({"breaker", "--url", url_}), AllOf(HasSubstr("pg-a"), Not(HasSubstr("orders"))));
 
   b_->promote();  // and the old primary lives: nobody knows which one is right
-  EXPECT_TRUE(role_becomes("orders", "no primary"));
+  EXPECT_TRUE(role_becomes("orders", "several primaries"));
   EXPECT_THAT(line_of("pg-b"), HasSubstr("unused primary of orders"));
+  EXPECT_THAT(output({"events", "--url", url_, "--kind", "failover"}),
+              AllOf(HasSubstr("pg-a → nobody"), HasSubstr("say by hand which one is right")));
+  const auto guess = fail_over();
+  EXPECT_EQ(guess.status, 1);
+  EXPECT_THAT(guess.err, HasSubstr("'pg-a' and 'pg-b' say they are the primary"));
   const auto moved = fail_over({"--to", "pg-b"});
   EXPECT_EQ(moved.status, 0) << moved.err;
   EXPECT_EQ(moved.out, "Group 'orders': writes go to 'pg-b'\n");

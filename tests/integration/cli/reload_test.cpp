@@ -54,6 +54,8 @@ TEST_F(reload_test, sighup_does_it_and_a_bad_file_changes_nothing) {
   EXPECT_EQ(refused.status, 400);
   EXPECT_THAT(refused.body,
               AllOf(HasSubstr("nothing was changed"), HasSubstr("polypool.yaml:1"), HasSubstr("filepath")));
+  EXPECT_THAT(output({"events", "--url", url_, "--kind", "configuration"}),
+              AllOf(HasSubstr("refused"), HasSubstr("filepth"), Not(HasSubstr("applied"))));
   write("polypool.yaml", next_one);
   daemon_->send_signal(SIGHUP);
   EXPECT_TRUE(daemon_->wait_for("reloaded the configuration"));
@@ -72,6 +74,8 @@ TEST_F(reload_test, what_cannot_connect_changes_nothing) {
   EXPECT_EQ(refused.status, 503) << refused.body;
   EXPECT_THAT(refused.body, HasSubstr("nothing was changed"));
   EXPECT_THAT(output({"list", "--url", url_}), AllOf(HasSubstr("books.db"), HasSubstr("other")));
+  const auto events = output({"events", "--url", url_});
+  EXPECT_THAT(events, AllOf(HasSubstr("refused"), Not(HasSubstr("connection-error")))) << "books works as before";
   stop();
 }
 

@@ -46,6 +46,54 @@ TEST_F(redis_recovery, a_restart_between_calls) {
   EXPECT_EQ(manager_->get_redis("cache").statistics().errors, 0u);
 }
 
+// A call that finds its session dead goes on to another one with the places that it has: it would wait for itself.
+TEST_F(redis_recovery, a_dead_session_costs_no_second_place) {
+  settings_.max_concurrent_total = 1;
+  settings_.defaults.max_concurrent = 1;
+  settings_.defaults.query_timeout = 5s;
+  auto cache = make_db();
+  redis_admin admin(server_->address());
+  // A session that was idle for a moment is looked at before anything is sent.
+  const auto all_sessions_die = [&] {
+    const auto begun = std::chrono::steady_clock::now();
+    admin({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    return wait_until(
+        [&] { return admin.count_sessions("mine") == 0 && std::chrono::steady_clock::now() - begun > 50ms; });
+  };
+  for (int i = 0; i < 3; ++i) {
+    run(cache.async_set("a", i));
+    ASSERT_TRUE(all_sessions_die());
+    EXPECT_EQ(run(cache.async_get("a")), std::to_string(i)) << "in a task";
+    ASSERT_TRUE(all_sessions_die());
+    EXPECT_EQ(cache.get("a"), std::to_string(i)) << "on a thread";
+  }
+  const auto numbers = manager_->get_redis("cache").statistics();
+  EXPECT_EQ(numbers.errors, 0U);
+  EXPECT_EQ(numbers.places.at_work, 0U);
+  EXPECT_EQ(numbers.places.timed_out, 0U);
+}
+
+// An optimistic transaction keeps its place until it ends, as one of SQL does; its commands need none.
+TEST_F(redis_recovery, one_that_watches_keeps_its_place) {
+  settings_.defaults.max_concurrent = 1;
+  auto cache = make_db();
+  auto hurried = cache.with(call().timeout(50ms));
+  auto tx = cache.watch("a");
+  EXPECT_EQ(tx.get("a"), std::nullopt);
+  EXPECT_EQ(error_of([&] { hurried.get("a"); }).portable_code(), errc::pool_timeout);
+  tx.add(redis_calls::set("a", "1"));
+  EXPECT_TRUE(tx.commit());
+  EXPECT_EQ(hurried.with(call()).get("a"), "1");
+  {
+    auto given_up = cache.watch("a");
+    given_up.discard();
+    EXPECT_EQ(cache.get("a"), "1");
+    auto dropped = cache.watch("a");
+  }
+  EXPECT_EQ(cache.get("a"), "1");
+  EXPECT_EQ(manager_->get_redis("cache").statistics().places.at_work, 0U);
+}
+
 TEST_F(redis_recovery, a_restart_under_load) {
   auto cache = make_db();
   std::atomic<bool> stop = false;

@@ -83,5 +83,39 @@ TEST_F(GroupRestTest, RefusesWhatCannotBe) {
   EXPECT_EQ(post("failover", R"({"group":"orders"})", 409).at("code"), "CONFLICT") << "there is no other one";
 }
 
+TEST_F(GroupRestTest, MakesAndRemovesGroups) {
+  create_files({"a", "b"});
+  const auto made = post("groups", R"({"name": "pair", "type": "balance", "members": ["a", {"name": "b", "weight": 3}],
+      "strategy": "weighted", "eject_time": "5s"})",
+                         200);
+  EXPECT_EQ(made.at("data").at("members").at(1).at("weight"), 3);
+  EXPECT_EQ(made.at("data").at("members").at(0).at("reachable"), true);
+  EXPECT_EQ(manager_->sql("pair").query_value<int>("SELECT 7"), 7);
+  EXPECT_EQ(post("groups", R"({"name": "pair", "type": "balance", "members": ["a"]})", 409).at("success"), false);
+  EXPECT_EQ(post("multi/remove", R"({"type":"database","connectionName":"a"})", 405).at("success"), false);
+  const std::string whole = R"({"type":"database","connectionName":"pair"})";
+  call("DELETE", admin + "multi/remove", whole, 200);
+  EXPECT_EQ(get(admin + "groups").at("data").at("total"), 0);
+  EXPECT_TRUE(manager_->contains("a")) << "its members stay";
+}
+
+TEST_F(GroupRestTest, SaysAllThatIsWrongWithANewGroup) {
+  create_files({"a", "b"});
+  const auto details = [&](const std::string& body) {
+    return std::string(post("groups", body, 400).at("details").as_string());
+  };
+  EXPECT_EQ(post("groups", R"({"type": "balance"})", 400).at("error"), "Group name is required");
+  EXPECT_THAT(details(R"({"name": "x", "type": "failovr", "eject_tme": "5s"})"),
+              AllOf(HasSubstr("did you mean 'failover'"), HasSubstr("did you mean 'eject_time'")));
+  EXPECT_THAT(details(R"({"name": "x", "type": "failover", "primary": "nobody"})"),
+              HasSubstr("'nobody' is not the name of a connection"));
+  EXPECT_THAT(details(R"({"name": "x", "type": "failover"})"), HasSubstr("primary"));
+  EXPECT_THAT(details(R"({"name": "x", "type": "failover", "primary": "${HOME}"})"), Not(HasSubstr("/root")));
+  EXPECT_THAT(details(R"({"name": "x", "type": "balance", "members": 7})"), HasSubstr("a list of connections"));
+  post("groups", "[1, 2]", 400);
+  post("groups", R"({"name": "", "type": "balance", "members": ["a"]})", 400);
+  EXPECT_EQ(get(admin + "groups").at("data").at("total"), 0);
+}
+
 }  // namespace
 }  // namespace polypool::test

@@ -31,7 +31,9 @@ TEST(group_places, tell_what_members_of_a_failover_group_are) {
 TEST(group_places, tell_of_groups_without_a_primary) {
   const auto all = places(R"([{"name": "orders", "type": "failover", "primary": null, "members": [{"name": "a"}]},
       {"name": "cache", "type": "balance", "primary": null, "members": [{"name": "x"}, {"name": "y", "ejected": true}]},
-      {"name": "both", "type": "balance", "members": [{"name": "a"}, 17]}, "nonsense"])");
+      {"name": "both", "type": "balance", "members": [{"name": "a"}, 17]}, "nonsense",
+      {"name": "torn", "type": "failover", "primary": null, "severalPrimaries": true, "members": []}])");
+  EXPECT_EQ(all.at("torn").front().role, "several primaries");
   EXPECT_EQ(all.at("orders").front().role, "no primary");
   EXPECT_EQ(all.at("cache").front().role, "balance");
   EXPECT_EQ(all.at("x").front().role, "member of cache");

@@ -230,6 +230,55 @@ TEST_F(group_of_servers, two_primaries_are_refused_and_it_says_so) {
   EXPECT_THAT(seen_, ::testing::ElementsAre("write@a", "write@b"));
 }
 
+// Which of two is right, only people know: the next one would be a guess.
+TEST_F(group_of_servers, of_two_primaries_one_has_to_be_named) {
+  start(failover_group());
+  write();
+  server("b").set_role(role_type::primary);
+  look();
+  const auto problem = error_of([&] { world_->run(the_group().async_fail_over("")); });
+  EXPECT_EQ(problem.portable_code(), errc::no_primary);
+  EXPECT_NE(problem.cause().find("say by hand which one is right"), std::string::npos) << problem.what();
+  EXPECT_EQ(the_group().status().primary, "");
+}
+
+// Another configuration of a group is still the same group: what was said by hand holds.
+TEST_F(group_of_servers, what_was_said_by_hand_outlives_another_configuration) {
+  start(failover_group());
+  write();
+  server("b").set_role(role_type::primary);
+  look();
+  world_->run(the_group().async_fail_over("b"));
+  write();
+  auto next = world_->mgr->configuration();
+  next.groups.front().max_lag = 7s;
+  for (auto& each : next.connections) each.overrides.max_open_conns = 7;  // its members are new ones, too
+  world_->run(world_->mgr->async_apply(next));
+  EXPECT_EQ(the_group().status().primary, "b") << the_group().status().detail;
+  EXPECT_EQ(the_group().status().failovers, 1U);
+  EXPECT_EQ(look().primary, "b");
+  write();
+  EXPECT_THAT(seen_, ::testing::ElementsAre("write@a", "write@b", "write@b"));
+  // Another server in the place of the one that was set aside is another matter.
+  world_->servers["a2"] = std::make_shared<fake_server>();
+  for (auto& each : next.connections) {
+    if (each.name == "a") each.where.host = "a2";
+  }
+  const auto refused = error_of([&] { world_->run(world_->mgr->async_apply(next)); });
+  EXPECT_EQ(refused.portable_code(), errc::no_primary) << "it says that it is a primary, too";
+  EXPECT_EQ(look().primary, "b") << "nothing was changed";
+  server("a2").set_role(role_type::replica);
+  world_->run(world_->mgr->async_apply(next));
+  EXPECT_EQ(look().primary, "b");
+}
+
+TEST_F(group_of_servers, has_no_breaker_of_its_own) {
+  start(failover_group());
+  const auto problem = error_of([&] { world_->mgr->get("orders").force_breaker(breaker_action::open); });
+  EXPECT_EQ(problem.portable_code(), errc::unsupported);
+  EXPECT_EQ(problem.hint(), "its members have: a, b, dr");
+}
+
 TEST_F(group_of_servers, reads_see_what_was_written_with_their_token) {
   start(failover_group());
   server("a").set_position("0/100");

@@ -9,6 +9,7 @@ namespace polypool {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::busy_callers;
 using ::testing::ElementsAre;
 using testing::error_of;
 using testing::fake_connection;
@@ -34,6 +35,14 @@ class apply : public ::testing::Test {
   std::vector<std::string> lines(const std::vector<config::change>& changes) {
     std::vector<std::string> out;
     for (const auto& each : changes) out.push_back(each.to_string());
+    return out;
+  }
+  /// Kind, connection and new state of each event after this one.
+  std::vector<std::string> news(std::uint64_t after) {
+    std::vector<std::string> out;
+    for (const auto& each : world.mgr->events().next(after, 100)) {
+      out.push_back(std::string(to_string(each.kind)) + " " + each.connection + " " + each.to);
+    }
     return out;
   }
   fake_world world;
@@ -128,6 +137,54 @@ TEST_F(apply, what_cannot_connect_changes_nothing) {
   EXPECT_TRUE(world.mgr->contains("c"));
 }
 
+// What is only tried is not what has the name: an alarm about it would be a false one.
+TEST_F(apply, what_comes_to_nothing_is_no_news_of_its_connections) {
+  auto next = now();
+  next.connections.push_back(fake_connection("c"));
+  of(next, "a").where.host = "a2";
+  of(next, "a").overrides.retry_attempts = 1;
+  world.servers["a2"]->fail_connects(error(errc::authentication_failed, "wrong password"));
+  const auto before = world.mgr->events().last_id();
+  error_of([&] { world.run(world.mgr->async_apply(next)); });
+  EXPECT_THAT(news(before), ElementsAre("configuration  refused"));
+  EXPECT_THAT(world.mgr->events().recent(1).front().detail, HasSubstr("wrong password"));
+  EXPECT_EQ(world.mgr->get("a").health(), health_status::healthy);
+}
+
+TEST_F(apply, only_what_changes_for_callers_is_news) {
+  auto next = now();
+  next.connections.push_back(fake_connection("c"));
+  of(next, "a").where.host = "a2";
+  const auto before = world.mgr->events().last_id();
+  world.run(world.mgr->async_apply(next));
+  world.loop.advance(1s);
+  EXPECT_THAT(news(before), ElementsAre("registered c ", "health-change c healthy", "configuration  applied"))
+      << "the old one of that name is not the one that works";
+  // The new one is heard of like any other.
+  world.servers["a2"]->fail_connects(error(errc::connect_failed, "connection refused"));
+  world.servers["a2"]->cut_all();
+  const auto later = world.mgr->events().last_id();
+  error_of([&] { world.run(world.mgr->get("a").async_reconnect()); });
+  EXPECT_THAT(news(later), ElementsAre("connection-error a ", "health-change a unhealthy"));
+}
+
+// Whoever repairs something else while a server is down is not held up by it.
+TEST_F(apply, what_did_not_work_before_holds_nothing_up) {
+  world.servers["a"]->fail_connects(error(errc::connect_failed, "connection refused"));
+  world.servers["a"]->cut_all();
+  error_of([&] { world.run(world.mgr->get("a").async_reconnect()); });
+  ASSERT_EQ(world.mgr->get("a").health(), health_status::unhealthy);
+  auto next = now();
+  of(next, "a").overrides.retry_attempts = 1;
+  of(next, "b").where.host = "a2";
+  const auto before = world.mgr->events().last_id();
+  EXPECT_EQ(world.run(world.mgr->async_apply(next)).size(), 2U);
+  EXPECT_EQ(world.mgr->get("a").health(), health_status::unhealthy);
+  EXPECT_THAT(news(before), ElementsAre("configuration  applied"));
+  world.servers["a"]->heal();
+  EXPECT_EQ(world.run(world.mgr->sql("a").async_query_value<int>("SELECT 1")), 1);
+}
+
 TEST_F(apply, new_ones_may_fail_unless_all_have_to_work) {
   auto next = now();
   next.connections.push_back(fake_connection("c"));
@@ -206,21 +263,8 @@ TEST_F(apply, groups_follow_their_members) {
 }
 
 TEST_F(apply, again_and_again_with_calls_all_the_time) {
-  int failed = 0;
-  int done = 0;
-  bool stop = false;
-  for (int i = 0; i < 20; ++i) {
-    world.loop.spawn([](sql_database db, int& failed, int& done, bool& stop) -> task<void> {
-      while (!stop) {
-        try {
-          co_await db.async_query("SELECT 1");
-          ++done;
-        } catch (const error&) {
-          ++failed;
-        }
-      }
-    }(world.mgr->sql("a"), failed, done, stop));
-  }
+  busy_callers callers;
+  for (int i = 0; i < 20; ++i) callers.add(world, world.mgr->sql("a"));
   for (const auto* name : {"a", "a2"}) world.servers[name]->statements_take(7ms);
   world.loop.advance(50ms);
   for (int round = 0; round < 20; ++round) {
@@ -229,10 +273,10 @@ TEST_F(apply, again_and_again_with_calls_all_the_time) {
     world.run(world.mgr->async_apply(next));
     world.loop.advance(std::chrono::milliseconds(3 + round));
   }
-  stop = true;
+  callers.stop = true;
   world.loop.advance(1s);
-  EXPECT_EQ(failed, 0);
-  EXPECT_GT(done, 500);
+  EXPECT_EQ(callers.failed, 0);
+  EXPECT_GT(callers.done, 500);
 }
 
 }  // namespace

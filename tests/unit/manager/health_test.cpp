@@ -171,6 +171,27 @@ TEST(degraded, a_replica_that_lags) {
   EXPECT_EQ(world.mgr->get("a").health(), degraded);
 }
 
+TEST(degraded, a_circuit_breaker_that_is_not_closed) {
+  fake_world world({"a"}, calm());
+  world.run(world.mgr->async_connect());
+  auto a = world.mgr->get("a");
+  a.force_breaker(breaker_action::open);
+  EXPECT_THAT(world.run(a.async_health_check()).detail, HasSubstr("degraded: its circuit breaker is open"));
+  EXPECT_TRUE(world.mgr->is_healthy());
+  a.force_breaker(breaker_action::release);
+  EXPECT_EQ(world.run(a.async_health_check()).status, healthy);
+  world.servers["a"]->fail_statements(testing::lost());
+  for (int i = 0; i < 10; ++i) error_of([&] { world.run(a.sql().async_query("SELECT 1")); });
+  world.servers["a"]->heal();
+  world.servers["a"]->statements_take(1s);
+  world.run(a.async_health_check());  // it answers, so trials may pass
+  world.loop.spawn([](sql_database db) -> task<void> { co_await db.async_query("SELECT 1"); }(a.sql()));
+  world.loop.run_ready();
+  EXPECT_THAT(world.run(a.async_health_check()).detail, HasSubstr("degraded: its circuit breaker is half-open"));
+  for (int i = 0; i < 3; ++i) world.run(a.sql().async_query("SELECT 1"));
+  EXPECT_EQ(world.run(a.async_health_check()).status, healthy);
+}
+
 TEST(degraded, a_pool_in_which_callers_wait_is_not_asked_for_a_session) {
   auto base = calm();
   base.defaults.max_open_conns = 1;

@@ -129,20 +129,8 @@ TEST_F(live, the_limit_over_all_connections_appears_changes_and_goes) {
 }
 
 TEST_F(live, again_and_again_under_load) {
-  bool stop = false;
-  int failed = 0;
-  for (int i = 0; i < 20; ++i) {
-    world.loop.spawn([](sql_database db, int& failed, int& done, bool& stop) -> task<void> {
-      while (!stop) {
-        try {
-          co_await db.async_query("SELECT 1");
-          ++done;
-        } catch (const error&) {
-          ++failed;
-        }
-      }
-    }(world.mgr->sql(i % 2 == 0 ? "a" : "b"), failed, done, stop));
-  }
+  testing::busy_callers callers;
+  for (int i = 0; i < 20; ++i) callers.add(world, world.mgr->sql(i % 2 == 0 ? "a" : "b"));
   for (const auto* name : {"a", "b"}) world.servers[name]->statements_take(7ms);
   for (std::uint32_t round = 0; round < 60; ++round) {
     auto next = now();
@@ -150,13 +138,13 @@ TEST_F(live, again_and_again_under_load) {
     for (auto& each : next.connections) each.overrides.max_concurrent = (round * 7) % 4;
     apply(next);
     world.loop.advance(std::chrono::milliseconds(1 + round % 13));
-    const auto before = done;
+    const auto before = callers.done;
     world.loop.advance(100ms);
-    EXPECT_GT(done, before) << "nobody gets on in round " << round;
+    EXPECT_GT(callers.done, before) << "nobody gets on in round " << round;
   }
-  stop = true;
+  callers.stop = true;
   world.loop.advance(1s);
-  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(callers.failed, 0);
   EXPECT_EQ(world.mgr->total_places().at_work, 0U);
 }
 

@@ -138,6 +138,8 @@ TEST_F(metrics_of_a_manager, groups_with_their_failovers_and_each_members_calls)
   world_->run(mgr().group("pair").async_fail_over("b"));
   EXPECT_EQ(value(R"(polypool_group_failovers_total{group="pair"})"), 1);
   EXPECT_EQ(value(R"(polypool_group_primary{group="pair",member="b"})"), 1);
+  EXPECT_EQ(metrics_text(mgr()).find(R"(project_id="pair")"), std::string::npos)
+      << "a breaker that stands before nothing";
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "driver/sqlstate.hpp"
+
 #include <polypool/retry.hpp>
 
 #include <gtest/gtest.h>
@@ -32,6 +34,26 @@ TEST(retry, in_doubt_only_what_is_idempotent) {
   EXPECT_FALSE(may_retry(doubt, situation));
   situation.idempotent = true;
   EXPECT_TRUE(may_retry(doubt, situation));
+}
+
+// What servers say in SQLSTATEs. In 08 and 57P the statement may have happened.
+TEST(retry, sqlstates_that_are_worth_another_attempt) {
+  const auto said = [](std::string_view sqlstate) { return error(code_of_sqlstate(sqlstate), "x"); };
+  retry_situation plain, idempotent, inside;
+  idempotent.idempotent = inside.idempotent = inside.in_transaction = true;
+  for (const auto* undone : {"40001", "40P01", "53300"}) {
+    EXPECT_TRUE(may_retry(said(undone), plain)) << undone;
+    EXPECT_FALSE(may_retry(said(undone), inside)) << undone;
+  }
+  for (const auto* unknown : {"08000", "08001", "08003", "08004", "08006", "08007", "57P01", "57P02"}) {
+    EXPECT_FALSE(may_retry(said(unknown), plain)) << unknown;
+    EXPECT_TRUE(may_retry(said(unknown), idempotent)) << unknown;
+    EXPECT_FALSE(may_retry(said(unknown), inside)) << unknown;
+  }
+  EXPECT_EQ(code_of_sqlstate("57P03"), errc::connect_failed) << "said to who connects, and pools try that again";
+  for (const auto* permanent : {"23505", "42601", "28P01", "22003", "25P02"}) {
+    EXPECT_FALSE(may_retry(said(permanent), idempotent)) << permanent;
+  }
 }
 
 TEST(retry, not_what_waited_or_was_tried_again_already) {
