@@ -43,6 +43,8 @@ bench: ## Runs the benchmarks; prints ratios to the raw drivers
 	@cmake --preset release -B build/bench -D POLYPOOL_BENCHMARKS=ON --log-level=WARNING
 	@cmake --build build/bench -j $(JOBS) --target bench
 
+# Without UBSan's checks for null pointers, which AddressSanitizer stops at as well, and for objects' dynamic types: they
+# are a sixth of the time it takes to compile.
 asan: ## Runs the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/install_packages sanitizers
 	$(call build,asan)
