@@ -80,7 +80,7 @@ TEST_F(redis_recovery, one_that_watches_keeps_its_place) {
   auto hurried = cache.with(call().timeout(50ms));
   auto tx = cache.watch("a");
   EXPECT_EQ(tx.get("a"), std::nullopt);
-  EXPECT_EQ(error_of([&] { hurried.get("a"); }).portable_code(), errc::pool_timeout);
+  EXPECT_EQ(caught([&] { hurried.get("a"); }).portable_code(), errc::pool_timeout);
   tx.add(redis_calls::set("a", "1"));
   EXPECT_TRUE(tx.commit());
   EXPECT_EQ(hurried.with(call()).get("a"), "1");

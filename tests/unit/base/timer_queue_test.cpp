@@ -85,7 +85,9 @@ TEST_F(timer_queue_test, random_ones_expire_in_their_order) {
       expected[which] = when;
       const bool first = queue_.arm(timers_[which], when);
       const bool alone = std::ranges::count(expected, when) == 1;
-      if (first || alone) ASSERT_EQ(first, earliest() == when) << step;
+      if (first || alone) {
+        ASSERT_EQ(first, earliest() == when) << step;
+      }
     }
     if (random() % 4 != 0) continue;
     now += std::chrono::milliseconds(random() % 2000);
