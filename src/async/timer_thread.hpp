@@ -4,6 +4,7 @@
 
 #include <polypool/clock.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
@@ -25,8 +26,8 @@ class timer_thread {
   timer_queue queue_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  time_point wakes_at_ = no_deadline;
-  std::jthread thread_;  // started by the first timer
+  std::atomic<time_point> wakes_at_{no_deadline};  // changed under the mutex
+  std::jthread thread_;                            // started by the first timer
 };
 
 }  // namespace polypool::detail

@@ -70,6 +70,15 @@ wide_text to_wide(std::string_view text) {
 }
 
 void utf16_decoder::append(std::string& out, std::span<const SQLWCHAR> piece) {
+  if (high_ == 0) {  // most text is nothing but ASCII
+    const auto other = std::ranges::find_if(piece, [](SQLWCHAR unit) { return unit >= 0x80; });
+    const auto plain = static_cast<std::size_t>(other - piece.begin());
+    const std::size_t before = out.size();
+    out.resize(before + plain);
+    std::ranges::transform(piece.first(plain), out.begin() + static_cast<std::ptrdiff_t>(before),
+                           [](SQLWCHAR unit) { return static_cast<char>(unit); });
+    piece = piece.subspan(plain);
+  }
   for (const SQLWCHAR unit : piece) {
     if (unit < 0x80 && high_ == 0) [[likely]] {
       out.push_back(static_cast<char>(unit));
