@@ -48,6 +48,15 @@ struct connection_state::finding {
   duration latency{};
   std::optional<server_info> server;
   bool decides = false;  // from connecting or closing: counts at once
+
+  static finding certain(health_status status, std::string reason = {}, std::optional<server_info> server = {}) {
+    finding out;
+    out.status = status;
+    out.reason = std::move(reason);
+    out.server = std::move(server);
+    out.decides = true;
+    return out;
+  }
 };
 
 connection_health connection_state::last_health() const {
@@ -145,27 +154,14 @@ void connection_state::log_health(health_status before, health_status after, con
   }
 }
 
-void connection_state::connected() {
-  finding sure;
-  sure.decides = true;
-  note(std::move(sure));
-}
+void connection_state::connected() { note(finding::certain(health_status::healthy)); }
 void connection_state::failed_to_connect(const error& why) {
-  finding sure;
-  sure.status = health_status::unhealthy;
-  sure.reason = why.cause();
-  sure.decides = true;
-  note(std::move(sure));
+  note(finding::certain(health_status::unhealthy, why.cause()));
 }
 void connection_state::report(health_status status, std::string reason, std::optional<server_info> server) {
   auto expected = connection_phase::registered;
   if (status != health_status::unhealthy) phase_.compare_exchange_strong(expected, connection_phase::connected);
-  finding sure;
-  sure.status = status;
-  sure.reason = std::move(reason);
-  sure.server = std::move(server);
-  sure.decides = true;
-  note(std::move(sure));
+  note(finding::certain(status, std::move(reason), std::move(server)));
 }
 void connection_state::speak_up(const connection_state* before) noexcept {
   const std::string where = target();
@@ -180,12 +176,7 @@ void connection_state::speak_up(const connection_state* before) noexcept {
   if (is_serving(is) && was == health_status::unhealthy) tell(event_kind::connection_recovery, "", "", detail);
   tell(event_kind::health_change, to_string(was), to_string(is), detail);
 }
-void connection_state::ended() {
-  finding sure;
-  sure.status = health_status::unknown;
-  sure.decides = true;
-  note(std::move(sure));
-}
+void connection_state::ended() { note(finding::certain(health_status::unknown)); }
 
 std::optional<breaker_snapshot> connection_state::breaker_view() const {
   const safeguards* made = guards_.load(std::memory_order_acquire);

@@ -68,8 +68,11 @@ TEST_F(mysql_manager, a_full_server_says_so) {
   } catch (const error&) {
   }
   const auto mgr = manage(3);
+  call limits;
+  limits.timeout(200ms);
+  auto hurried = mgr->sql("db").with(limits);
   try {
-    mgr->sql("db").with(call{}.timeout(200ms)).query("SELECT 1");
+    hurried.query("SELECT 1");
     ADD_FAILURE() << "nothing was thrown";
   } catch (const error& problem) {
     EXPECT_TRUE(problem.portable_code() == errc::too_many_connections || problem.portable_code() == errc::pool_timeout)
