@@ -14,6 +14,12 @@
 namespace polypool::test {
 namespace {
 
+call within(duration limit) {
+  call out;
+  out.timeout(limit);
+  return out;
+}
+
 class redis_recovery : public ::testing::Test, public redis_stack {
  protected:
   void SetUp() override {
@@ -135,7 +141,7 @@ TEST_F(redis_recovery, a_full_server) {
       return false;
     }
   }));
-  const auto refused = caught([&] { cache.with(call{}.timeout(1s)).ping(); });
+  const auto refused = caught([&] { cache.with(within(1s)).ping(); });
   EXPECT_THAT(refused.what(), HasSubstr("max number of clients"));
   EXPECT_LT(manager_->get_redis("cache").statistics().pool.connect_failures, 300u) << "it backs off";
   blocker.reset();
@@ -160,7 +166,7 @@ TEST_F(redis_recovery, a_server_that_hangs_is_named) {
     one.overrides.retry_attempts = 1;
     one.overrides.connect_timeout = 100ms;
     make({one});
-    const auto problem = caught([&] { manager_->redis("cache").with(call{}.timeout(5s)).ping(); });
+    const auto problem = caught([&] { manager_->redis("cache").with(within(5s)).ping(); });
     EXPECT_EQ(problem.portable_code(), errc::connect_failed) << problem.what();
     EXPECT_THAT(problem.what(), HasSubstr("cannot connect to Redis at 127.0.0.1:" + std::to_string(gate.port())));
     EXPECT_THAT(problem.what(), HasSubstr("100ms"));
@@ -176,7 +182,7 @@ TEST_F(redis_recovery, a_hung_session_is_left_behind) {
   auto cache = make_db(gate.port());
   EXPECT_EQ(cache.ping(), "PONG");
   gate.stall();
-  EXPECT_EQ(caught([&] { cache.with(call{}.timeout(50ms)).ping(); }).portable_code(), errc::deadline_exceeded);
+  EXPECT_EQ(caught([&] { cache.with(within(50ms)).ping(); }).portable_code(), errc::deadline_exceeded);
   gate.cut(tcp_gate::ending::rst);
   gate.pass();
   EXPECT_EQ(cache.ping(), "PONG");
