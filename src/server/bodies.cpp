@@ -136,4 +136,10 @@ std::string problem_of_name(std::string_view name) {
   return printable ? "" : "a connection's name cannot hold control characters";
 }
 
+std::string lines_of(const config::configuration_error& wrong) {
+  std::string lines;
+  for (const auto& each : wrong.problems()) lines += (lines.empty() ? "" : "\n") + each.to_string();
+  return lines;
+}
+
 }  // namespace polypool::server

@@ -4,6 +4,8 @@
 
 #include "server/json_body.hpp"
 
+#include <polypool/config.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,5 +67,8 @@ failover_request decode_failover(std::string_view body, std::size_t max_depth = 
 
 /// What is wrong with a name for a new connection; empty when nothing is.
 std::string problem_of_name(std::string_view name);
+
+/// What is wrong with a configuration, a line each, as the answer to who sent it.
+std::string lines_of(const config::configuration_error& wrong);
 
 }  // namespace polypool::server

@@ -19,12 +19,6 @@ std::optional<std::string> no_variable(const std::string& /*name*/) { return std
 
 }  // namespace
 
-std::string lines_of(const config::configuration_error& wrong) {
-  std::string lines;
-  for (const auto& each : wrong.problems()) lines += (lines.empty() ? "" : "\n") + each.to_string();
-  return lines;
-}
-
 config::group decode_group(std::string_view body, std::size_t max_depth) {
   parse_body(body, max_depth);  // strictly, with its limits
   config::entry from;

@@ -12,7 +12,4 @@ namespace polypool::server {
 /// in. Throws http_failure (400) with all that is wrong with it; whether its members exist is not looked at.
 config::group decode_group(std::string_view body, std::size_t max_depth = default_json_depth);
 
-/// What is wrong with a configuration, a line each, as the answer to who sent it.
-std::string lines_of(const config::configuration_error& wrong);
-
 }  // namespace polypool::server

@@ -3,7 +3,6 @@
 #include "server/bodies.hpp"
 #include "server/context.hpp"
 #include "server/envelope.hpp"
-#include "server/group_body.hpp"
 
 #include <polypool/config_changes.hpp>
 #include <polypool/waits.hpp>

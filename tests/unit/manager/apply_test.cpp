@@ -32,6 +32,15 @@ class apply : public ::testing::Test {
     }
     throw std::logic_error("no such connection");
   }
+  /// A new connection, and another server for an old one, which it cannot connect to.
+  config::settings impossible() {
+    auto next = now();
+    next.connections.push_back(fake_connection("c"));
+    of(next, "a").where.host = "a2";
+    of(next, "a").overrides.retry_attempts = 1;
+    world.servers["a2"]->fail_connects(error(errc::authentication_failed, "wrong password"));
+    return next;
+  }
   std::vector<std::string> lines(const std::vector<config::change>& changes) {
     std::vector<std::string> out;
     for (const auto& each : changes) out.push_back(each.to_string());
@@ -120,11 +129,7 @@ TEST_F(apply, callers_that_wait_for_a_session_go_to_the_new_ones) {
 }
 
 TEST_F(apply, what_cannot_connect_changes_nothing) {
-  auto next = now();
-  next.connections.push_back(fake_connection("c"));
-  of(next, "a").where.host = "a2";
-  of(next, "a").overrides.retry_attempts = 1;
-  world.servers["a2"]->fail_connects(error(errc::authentication_failed, "wrong password"));
+  const auto next = impossible();
   const auto failure = error_of([&] { world.run(world.mgr->async_apply(next)); });
   EXPECT_EQ(failure.code(), errc::authentication_failed);
   EXPECT_THAT(failure.what(), HasSubstr("nothing was changed"));
@@ -139,11 +144,7 @@ TEST_F(apply, what_cannot_connect_changes_nothing) {
 
 // What is only tried is not what has the name: an alarm about it would be a false one.
 TEST_F(apply, what_comes_to_nothing_is_no_news_of_its_connections) {
-  auto next = now();
-  next.connections.push_back(fake_connection("c"));
-  of(next, "a").where.host = "a2";
-  of(next, "a").overrides.retry_attempts = 1;
-  world.servers["a2"]->fail_connects(error(errc::authentication_failed, "wrong password"));
+  const auto next = impossible();
   const auto before = world.mgr->events().last_id();
   error_of([&] { world.run(world.mgr->async_apply(next)); });
   EXPECT_THAT(news(before), ElementsAre("configuration  refused"));
